@@ -1,0 +1,156 @@
+"""What is asked of the policies, what they can see of it, and what they answer."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from carekeep.access.vocabulary import (
+    RECORD_OF_PATIENT,
+    RECORD_SHARED,
+    Action,
+    Purpose,
+    Relation,
+)
+
+_QUARTER_MS = 15 * 60 * 1000
+_DAY_MINUTES = 24 * 60
+
+
+class Principal(Protocol):
+    """What access needs to know of whoever asks; ``identity.Principal`` is one."""
+
+    @property
+    def account_id(self) -> str:
+        """The account's id, hexadecimal."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """One of ``vocabulary.PRINCIPAL_TYPES``; any other is denied everything."""
+        ...
+
+    @property
+    def fhir_user(self) -> str | None:
+        """The record of the person: "Practitioner/x" or "Patient/x"."""
+        ...
+
+    @property
+    def session(self) -> str:
+        """The id of the session, for the record of an emergency."""
+        ...
+
+    @property
+    def assurance(self) -> int:
+        """Authenticator assurance level (NIST SP 800-63B-4), 1 or 2."""
+        ...
+
+    @property
+    def authenticated_ms(self) -> int:
+        """When the person last signed in, milliseconds since the epoch."""
+        ...
+
+    @property
+    def app(self) -> str | None:
+        """The app through which a person acts."""
+        ...
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """What an app was given by name (``vocabulary.SYSTEM_GRANT``); empty for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the action is done to.
+
+    ``type`` is the FHIR resource type; ``patients`` are the patients in whose compartment the record is (none: it
+    belongs to no patient); ``labels`` are its security labels as "system|code". A service of Carekeep itself, such
+    as the ledger, is ``Target()``: the action names it.
+    """
+
+    type: str = ""
+    patients: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """One question to the policies.
+
+    ``relations`` and ``break_glass`` must hold towards every patient of the target: where there are several, ask
+    for each alone (``guard.Guard`` does). ``now_ms`` is now, in milliseconds since the epoch; ``risk`` is 0 to 100.
+    """
+
+    principal: Principal
+    action: Action
+    target: Target
+    purpose: Purpose
+    relations: frozenset[Relation]
+    break_glass: bool
+    now_ms: int
+    risk: int = 0
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer: the ids of the policies that made it, and one sentence for people, free of health data."""
+
+    permitted: bool
+    policies: tuple[str, ...]
+    reason: str
+
+
+class Visible(NamedTuple):
+    """Everything that a policy can see of a request, and nothing else.
+
+    Policies are evaluated from this alone, so equal ones have equal decisions: it is the key of the decider's cache.
+    Time is coarse for that reason (see ``authenticated_minutes``), and no patient is named.
+    """
+
+    kind: str
+    account: str
+    identified: bool
+    grants: frozenset[str]
+    app: str | None
+    action: Action
+    entity: str
+    type: str
+    labels: tuple[str, ...]
+    purpose: Purpose
+    relations: frozenset[Relation]
+    break_glass: bool
+    assurance: int
+    authenticated_minutes: int
+    risk: int
+    zone: str
+
+
+def visible(request: AccessRequest) -> Visible:
+    """Reduce a request to what policies can see."""
+    principal, target, action = request.principal, request.target, request.action
+    minutes = (request.now_ms - principal.authenticated_ms) // _QUARTER_MS * 15
+    return Visible(
+        principal.kind,
+        principal.account_id,
+        principal.fhir_user is not None,
+        principal.grants,
+        principal.app,
+        action,
+        _entity(action, target),
+        target.type,
+        target.labels,
+        request.purpose,
+        request.relations,
+        request.break_glass,
+        principal.assurance,
+        min(max(minutes, 0), _DAY_MINUTES),
+        request.risk,
+        request.zone,
+    )
+
+
+def _entity(action: Action, target: Target) -> str:
+    """The Cedar entity type of the target: a record is one thing or another by whom it belongs to."""
+    entity = action.entity_types[0]
+    return RECORD_SHARED if entity == RECORD_OF_PATIENT and not target.patients else entity

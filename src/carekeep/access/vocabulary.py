@@ -1,0 +1,157 @@
+"""The words that policies are written in: actions, purposes of use, care relations, kinds of account.
+
+The Cedar schema is generated from this module (``access.schema``), so a policy that uses another word does not load.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum, unique
+from types import MappingProxyType
+
+PURPOSE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+
+
+@unique
+class Action(StrEnum):
+    """What can be asked, named ``scope:resource:action``. A route of the web room names one of these."""
+
+    CAPABILITY_READ = "fhir:capability:read"
+    # May the question be asked at all. It names no record: each match is decided again, as READ.
+    SEARCH = "fhir:type:search"
+    READ = "fhir:record:read"
+    VREAD = "fhir:record:vread"
+    HISTORY = "fhir:record:history"
+    CREATE = "fhir:record:create"
+    UPDATE = "fhir:record:update"
+    DELETE = "fhir:record:delete"
+    BREAK_GLASS = "fhir:patient:break-glass"
+    LEDGER_READ = "audit:ledger:read"
+    LEDGER_PROVE = "audit:ledger:prove"
+    SIGN_IN = "identity:session:open"
+    SIGN_OUT = "identity:session:close"
+    SESSION = "identity:session:read"
+    ACCOUNT_MANAGE = "identity:account:manage"
+    SESSION_MANAGE = "identity:session:manage"
+    KEY_MANAGE = "encryption:key:manage"
+    KEY_DESTROY = "encryption:key:destroy"
+
+    @property
+    def resource(self) -> str:
+        """The middle word: what the action is done to."""
+        return self.split(":")[1]
+
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The Cedar entity types of what the action is done to."""
+        return _ENTITY_TYPES.get(self.resource, (SERVICE,))
+
+
+RECORD_OF_PATIENT = "PatientRecord"
+RECORD_SHARED = "SharedRecord"
+RECORD_TYPE = "RecordType"
+SERVICE = "Service"
+_ENTITY_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "record": (RECORD_OF_PATIENT, RECORD_SHARED),
+        "patient": (RECORD_OF_PATIENT, RECORD_SHARED),
+        "type": (RECORD_TYPE,),
+    }
+)
+
+
+@unique
+class Relation(StrEnum):
+    """Why a person has to do with a patient. Found in the records themselves (``access.relationships``)."""
+
+    SELF = "self"
+    CARE_TEAM = "care-team"
+    ENCOUNTER = "encounter"
+    APPOINTMENT = "appointment"
+
+
+@unique
+class Purpose(StrEnum):
+    """Purposes of use that Carekeep knows: HL7 v3 PurposeOfUse, codes of the system :data:`PURPOSE_SYSTEM`."""
+
+    TREAT = "TREAT"
+    ETREAT = "ETREAT"
+    COC = "COC"
+    PATRQT = "PATRQT"
+    PATADMIN = "PATADMIN"
+    HOPERAT = "HOPERAT"
+    HPAYMT = "HPAYMT"
+    HRESCH = "HRESCH"
+    PUBHLTH = "PUBHLTH"
+    RECORDMGT = "RECORDMGT"
+    HCOMPL = "HCOMPL"
+    HSYSADMIN = "HSYSADMIN"
+
+    @classmethod
+    def parse(cls, text: str) -> "Purpose":
+        """Read a purpose of use as a header carries it: ``TREAT``, or with its system ``…/v3-ActReason|TREAT``.
+
+        Raises PurposeUnknown for another code or system. The message never repeats the header, which may hold anything.
+        """
+        code = text.strip().removeprefix(PURPOSE_SYSTEM + "|")
+        if code not in cls.__members__:
+            known = ", ".join(f"{purpose.value} ({purpose.sentence})" for purpose in cls)
+            raise PurposeUnknown(
+                f"The purpose of use is not a code that this server knows. Send one v3 PurposeOfUse code: {known}."
+            )
+        return cls(code)
+
+    @property
+    def sentence(self) -> str:
+        """What the purpose means, in words for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES: Mapping[Purpose, str] = MappingProxyType(
+    {
+        Purpose.TREAT: "to treat the patient",
+        Purpose.ETREAT: "to treat the patient in an emergency",
+        Purpose.COC: "to coordinate the patient's care with others",
+        Purpose.PATRQT: "because the patient asked for it",
+        Purpose.PATADMIN: "to register the patient and keep their details",
+        Purpose.HOPERAT: "to run the healthcare organization",
+        Purpose.HPAYMT: "to be paid for care",
+        Purpose.HRESCH: "to do research",
+        Purpose.PUBHLTH: "to protect public health",
+        Purpose.RECORDMGT: "to keep the records themselves in order",
+        Purpose.HCOMPL: "to check that the rules are kept",
+        Purpose.HSYSADMIN: "to administer the system",
+    }
+)
+
+
+class PurposeUnknown(ValueError):
+    """The stated purpose of use is not one that Carekeep knows. The message lists those that it does."""
+
+
+PRINCIPAL_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "practitioner": "Practitioner",
+        "patient": "Patient",
+        "administrator": "Administrator",
+        "auditor": "Auditor",
+        "app": "App",
+    }
+)
+"""Kinds of account, as ``identity`` names them, and the Cedar entity type of each."""
+
+SYSTEM_GRANT = "system"
+"""The grant of an app that stands for the organization itself: imports, interface engines."""
+
+_DEFAULT_PURPOSES: Mapping[str, Purpose] = MappingProxyType(
+    {
+        "practitioner": Purpose.TREAT,
+        "patient": Purpose.PATRQT,
+        "administrator": Purpose.HSYSADMIN,
+        "auditor": Purpose.HCOMPL,
+        "app": Purpose.HOPERAT,
+    }
+)
+
+
+def default_purpose(kind: str) -> Purpose:
+    """The purpose of a request that states none. Raises KeyError for a kind that is not in PRINCIPAL_TYPES."""
+    return _DEFAULT_PURPOSES[kind]

@@ -1,0 +1,185 @@
+"""``carekeep demo``: the simulated hospital behind a real server, in one command."""
+
+import asyncio
+import base64
+import datetime
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from carekeep.access import SYSTEM_GRANT, Action
+from carekeep.app import System, open_system
+from carekeep.cli.console import meter, put, put_table, talk
+from carekeep.cli.init import create_unattended, with_port
+from carekeep.cli.installation import read_passphrase
+from carekeep.cli.loading import Loadable, Loader
+from carekeep.cli.operator import record_operation
+from carekeep.cli.serve import run_worker
+from carekeep.encryption import Secret, new_totp_key
+from carekeep.identity import Kind
+from carekeep.settings import FILE_NAME, Settings, load_settings
+from carekeep.simulation import Hospital, Person
+
+_SEED = 22
+_CAST_FILE = "cast.json"
+_TOKENS_FILE = "demo.json"
+_ENGINE = Person(
+    key="engine", kind="app", name="Interface engine", login="engine", title="brings records in from other systems"
+)
+_TOKEN_LIFETIME_MS = 12 * 3600 * 1000
+
+
+@click.command()
+@click.option("--patients", default=200, show_default=True, type=click.IntRange(1, 1_000_000), help="How many patients.")
+@click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--database-url", default="", help="postgresql://… ; a SQLite file by default.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("carekeep-demo"),
+    show_default=True,
+    help="Where the demo lives; loaded once, and found again at the next start.",
+)
+@click.option("--fresh", is_flag=True, help="Throw the folder away and load the hospital anew.")
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Write addresses and tokens here, as JSON.")
+def demo(patients: int, port: int, database_url: str, folder: Path, fresh: bool, state: Path | None) -> None:
+    """Load a simulated hospital and serve it at https://localhost:8443.
+
+    \b
+    Example: carekeep demo --patients 50 --state demo.json
+    """
+    home = folder.absolute()
+    if fresh and home.exists():
+        shutil.rmtree(home)
+    if not (home / FILE_NAME).exists():
+        create_unattended(with_port(Settings(home, database_url=database_url), port))
+    settings = with_port(load_settings(home), port)
+    passphrase = read_passphrase(settings)
+    if not (home / _CAST_FILE).exists():
+        asyncio.run(_fill(settings, passphrase, patients))
+
+    facts = orjson.loads((home / _CAST_FILE).read_bytes())
+
+    async def ready(system: System) -> None:
+        accounts = await _tokens_for(system, facts["cast"])
+        told = _state(system, accounts, facts["scenes"])
+        _write_private(home / _TOKENS_FILE, told)
+        if state is not None:
+            _write_private(state, told)
+        _welcome(told)
+
+    run_worker(settings, passphrase, ready)
+
+
+async def _fill(settings: Settings, passphrase: Secret, patients: int) -> None:
+    """Load the hospital, make an account for everybody in the cast, and write down how to sign in."""
+    hospital = Hospital(seed=_SEED, patients=patients, now=datetime.datetime.now(datetime.UTC))
+    async with open_system(settings, passphrase) as system:
+        loader = Loader(system.services, "demo")
+        with meter("Loading the simulated hospital (patients)", patients) as bar:
+            await loader.load(_named("directory", hospital.directory()))
+            for chart in hospital.people():
+                await loader.load(_named(chart.patient_id, chart.resources))
+                bar.advance()
+        with meter("Integrating the ledger") as bar:
+            while count := await system.sequencer.integrate():
+                bar.advance(count)
+        cast = [await _open_account(system, person) for person in (*hospital.cast(), _ENGINE)]
+        loaded = loader.report
+    talk.print(f"Loaded {loaded.loaded.total():,} records; {loaded.refused:,} were refused.")
+    facts = {"cast": cast, "scenes": [asdict(scene) for scene in hospital.scenes()]}
+    _write_private(settings.home / _CAST_FILE, facts)
+
+
+def _named(where: str, resources: Iterable[Any]) -> Iterator[tuple[str, Loadable]]:
+    return ((f"{where}[{number}]", resource) for number, resource in enumerate(resources))
+
+
+async def _open_account(system: System, person: Person) -> dict[str, Any]:
+    """An account for one of the cast, with a password and a code key that are written down for the demo."""
+    kind = Kind(person.kind)
+    is_app = kind is Kind.APP
+    password, key = Secret(f"demo-{secrets.token_urlsafe(9)}"), new_totp_key()
+    prepared = await system.services.accounts.prepare_create(
+        kind,
+        name=person.name,
+        login=person.key,  # roles are easier to remember than invented names
+        fhir_user=person.fhir_user,
+        grants=frozenset({SYSTEM_GRANT}) if person is _ENGINE else frozenset(),
+        password=None if is_app else password,
+        totp_key=None if is_app else key,
+    )
+    await record_operation(system.services, Action.ACCOUNT_MANAGE, "account of the demo's cast", prepared)
+    return {
+        "name": person.name,
+        "title": person.title,
+        "role": kind.value,
+        "login": person.key,
+        "fhir_user": person.fhir_user,
+        "password": None if is_app else password.reveal().decode(),
+        "totp_key": None if is_app else base64.b32encode(key.reveal()).decode(),
+    }
+
+
+async def _tokens_for(system: System, cast: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cast, each with a fresh bearer token."""
+    accounts = []
+    for member in cast:
+        account = await system.services.accounts.find(member["login"])
+        if account is None:
+            raise LookupError(member["login"])
+        issued = system.services.tokens.prepare_issue(account, account.assurance, _TOKEN_LIFETIME_MS)
+        reason = f"account {account.id.hex()} was given a token for the demo"
+        await record_operation(system.services, Action.SESSION_MANAGE, reason, issued)
+        accounts.append({**member, "token": issued.value.secret.reveal().decode()})
+    return accounts
+
+
+def _state(system: System, accounts: list[dict[str, Any]], scenes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an outside harness needs to talk to the demo."""
+    settings = system.settings
+    return {
+        "base_url": settings.base_url,
+        "fhir_url": settings.fhir_url,
+        "ca_certificate": str(settings.certificate.parent / "ca.pem"),
+        "ledger_key": str(system.sequencer.key),
+        "home": str(settings.home),
+        "accounts": accounts,
+        "scenes": scenes,
+    }
+
+
+def _welcome(told: dict[str, Any]) -> None:
+    """Who can sign in, and three commands to try."""
+    put(f"\nCarekeep is ready: {told['fhir_url']} (certificate authority: {told['ca_certificate']})\n")
+    rows = [(each["login"], each["password"] or "(token only)", each["title"], each["name"]) for each in told["accounts"]]
+    put_table(("login", "password", "who", "name"), rows)
+    put(f"\nOne-time code keys and a ready token for each of them are in {told['home']}/{_TOKENS_FILE}.")
+    put("\nThree commands to try, in another terminal:\n")
+    for scene in told["scenes"][:2]:
+        put(f"  # {scene['story']}")
+        put(f"  {_curl(told, scene)}\n")
+    put("  # What the ledger holds of it, and that nobody changed the past")
+    put(f"  carekeep --home {told['home']} ledger show --last 5; carekeep --home {told['home']} ledger verify\n")
+    put("Ctrl+C stops it.")
+
+
+def _curl(told: dict[str, Any], scene: dict[str, Any]) -> str:
+    token = next(each["token"] for each in told["accounts"] if each["login"] == scene["who"]["key"])
+    ca, url = told["ca_certificate"], f"{told['fhir_url']}/{scene['reference']}"
+    return f"curl --cacert {ca} -H 'Authorization: Bearer {token}' {url}"
+
+
+def _write_private(path: Path, facts: Any) -> None:
+    """JSON that only its owner may read."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2))

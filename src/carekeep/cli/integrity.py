@@ -1,0 +1,48 @@
+"""Everything that can show that nobody changed the past: the log, the rows it pins, and what every room checks."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from carekeep.app import System
+from carekeep.audit import RowReader, check_pins, verify_tree
+from carekeep.records import pinned_rows, verify_records
+from carekeep.storage import Finding
+
+Steps = AsyncIterator[Finding | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of verification; ``run`` yields findings, and between them how far it is."""
+
+    title: str
+    run: Callable[[], Steps]
+
+
+def checks(system: System, known_checkpoint: str | None) -> tuple[Check, ...]:
+    """The checks of an installation, in the order in which they build on each other."""
+    return (
+        Check("ledger: entries, tiles, checkpoint", lambda: verify_tree(system.database, system.sequencer.key, known_checkpoint)),
+        Check("ledger: every entry opens, and every row is as it says", lambda: check_pins(system.services.ledger, _tables(system))),
+        Check("records and index", lambda: verify_records(system.database, system.keyring)),
+        Check("keys", system.keyring.verify),
+        Check("accounts and sessions", lambda: _identity(system)),
+        Check("emergency access", system.services.break_glass.verify),
+    )
+
+
+def _tables(system: System) -> dict[str, RowReader]:
+    return {
+        "record_version": lambda: pinned_rows(system.database),
+        "patient_key": system.keyring.pinned_rows,
+        "account": system.services.accounts.pinned_rows,
+        "access_token": system.services.tokens.pinned_rows,
+        "break_glass": system.services.break_glass.pinned_rows,
+    }
+
+
+async def _identity(system: System) -> Steps:
+    async for finding in system.services.accounts.verify():
+        yield finding
+    async for finding in system.services.tokens.verify():
+        yield finding

@@ -1,0 +1,31 @@
+"""The encrypted FHIR store: versions, blind-index search, transactions.
+
+Invariants:
+
+* A record version is written once, under the key of the patient it belongs to, and is bound to its place
+  (record, version, patient), so that a row copied elsewhere does not open.
+* The database learns neither the type nor the id nor the content of a record; it sees a blind id, a scope and tags.
+* The index may return too much, never too little; every record is matched exactly after it is decrypted.
+* Nothing is committed here: changes are prepared, and the ledger commits them together with their entry.
+"""
+
+from carekeep.records.drafting import Draft, VersionMismatch
+from carekeep.records.envelope import Stored
+from carekeep.records.pinned import pinned_rows
+from carekeep.records.searching import Page, Position
+from carekeep.records.vault import Forgotten, NotFound, RecordError, Vault
+from carekeep.records.verification import verify_records
+
+__all__ = [
+    "Draft",
+    "Forgotten",
+    "NotFound",
+    "Page",
+    "Position",
+    "RecordError",
+    "Stored",
+    "Vault",
+    "VersionMismatch",
+    "pinned_rows",
+    "verify_records",
+]

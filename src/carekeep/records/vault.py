@@ -1,0 +1,178 @@
+"""Reading records, and preparing changes to them."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown
+from carekeep.fhir import Query, parse_query
+from carekeep.records.blind_index import CARE, SHARED, care_tag, tags_of
+from carekeep.records.drafting import UNTAG, Draft, VersionMismatch
+from carekeep.records.envelope import Place, Stored, unseal
+from carekeep.records.searching import Page, Position, Searcher
+from carekeep.records.numbering import Numbering
+from carekeep.storage import Change, Clock, Database, Prepared, Row, system_clock
+
+_CURRENT = """
+    SELECT r.rid, r.scope, r.seq, r.version, v.sealed
+      FROM record r
+      JOIN record_version v ON v.scope = r.scope AND v.seq = r.seq AND v.version = r.version
+"""
+_BY_RID = _CURRENT + " WHERE r.rid = $1"
+_BY_SHARED_TAG = _CURRENT + " JOIN tag t ON t.seq = r.seq WHERE t.scope = 0 AND t.tag = $1"
+_BY_SCOPE = _CURRENT + " WHERE v.scope = $1"
+_UNTAG_SCOPE = "DELETE FROM tag WHERE scope = $1"
+_PLACE = "SELECT rid, scope, seq, version FROM record WHERE rid = $1"
+_VERSION = """
+    SELECT scope, sealed FROM record_version
+     WHERE seq = $1 AND version = $2
+       AND scope IN (SELECT CAST($3 AS BIGINT) UNION ALL SELECT scope FROM record_home WHERE seq = $1)
+"""
+_HISTORY = """
+    SELECT scope, version, sealed FROM record_version
+     WHERE seq = $1 AND version < $2
+       AND scope IN (SELECT CAST($3 AS BIGINT) UNION ALL SELECT scope FROM record_home WHERE seq = $1)
+     ORDER BY version DESC LIMIT $4
+"""
+
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class RecordError(Exception):
+    """A record cannot be given. Its text names type and id and nothing else."""
+
+
+class NotFound(RecordError):
+    """There is no such record or version."""
+
+
+class Forgotten(RecordError):
+    """The record's patient has been forgotten: its key is destroyed."""
+
+
+class Vault:
+    """The encrypted store, for one process.
+
+    Reads answer what is committed. ``draft()`` starts a change; see ``Draft``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        clock: Clock = system_clock,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._numbering = Numbering(random)
+        self._searcher = Searcher(database, keyring)
+
+    def draft(self) -> Draft:
+        """An empty change, to be filled and committed by the ledger."""
+        return Draft(self._keyring, self._clock(), self._numbering)
+
+    async def read(self, type_: str, id_: str) -> Stored:
+        """The current version, which may be a deletion. Raises NotFound, Forgotten, Tampered."""
+        stored, _ = await self.locate(type_, id_)
+        return stored
+
+    async def locate(self, type_: str, id_: str, if_version: int | None = None) -> tuple[Stored, Place]:
+        """The current version and its place, for a change to build on.
+
+        Raises VersionMismatch when ``if_version`` is given and another version is current.
+        """
+        row = await self._database.fetch_one(_BY_RID, (self._keyring.rid(type_, id_),))
+        if row is None:
+            raise NotFound(f"There is no {type_}/{id_}.")
+        if if_version is not None and row[3] != if_version:
+            raise VersionMismatch(f"{type_}/{id_} is at version {row[3]}, not {if_version}.")
+        return await self._open(row, f"{type_}/{id_}")
+
+    async def read_version(self, type_: str, id_: str, version: int) -> Stored:
+        """One version, current or not. Raises NotFound, Forgotten, Tampered."""
+        current = await self._place(type_, id_)
+        row = await self._database.fetch_one(_VERSION, (current.seq, version, current.scope))
+        if row is None:
+            raise NotFound(f"There is no version {version} of {type_}/{id_}.")
+        place = Place(current.rid, row[0], current.seq, version)
+        return await self._unseal(row[1], place, f"{type_}/{id_}")
+
+    async def history(self, type_: str, id_: str, *, before: int | None = None, count: int) -> list[Stored]:
+        """At most ``count`` versions, newest first, those older than version ``before``."""
+        current = await self._place(type_, id_)
+        before = current.version + 1 if before is None else before
+        rows = await self._database.fetch(_HISTORY, (current.seq, before, current.scope, count))
+        return [
+            await self._unseal(sealed, Place(current.rid, scope, current.seq, version), f"{type_}/{id_}")
+            for scope, version, sealed in rows
+        ]
+
+    async def search(
+        self, query: Query, patients: Iterable[str] | None, *, after: Position | None = None, limit: int
+    ) -> Page:
+        """One page of exact matches among the records of ``patients`` (None: of all) and of no patient."""
+        return await self._searcher.page(query, patients, after=after, limit=limit)
+
+    def search_all(self, query: Query, patients: Iterable[str] | None) -> AsyncIterator[Stored]:
+        """Every exact match, page by page."""
+        return self._searcher.every(query, patients)
+
+    async def find(self, type_: str, query: Pairs, patient: str | None) -> list[dict[str, Any]]:
+        """The resources of ``patient`` (None: of no patient) that match; for the access room's own questions."""
+        parsed = parse_query(type_, query, lenient=False)
+        patients = () if patient is None else (patient,)
+        return [stored.resource async for stored in self.search_all(parsed, patients)]
+
+    async def patients_related_to(self, references: Iterable[str]) -> frozenset[str]:
+        """Patients with a care record that names one of ``references``; candidates, to be confirmed one by one."""
+        found: set[str] = set()
+        for reference in references:
+            tag = care_tag(self._keyring, reference.encode())
+            for row in await self._database.fetch(_BY_SHARED_TAG, (tag,)):
+                try:
+                    stored, _ = await self._open(row, CARE)
+                except Forgotten:
+                    continue
+                found.update(stored.patients)
+        return frozenset(found)
+
+    async def prepare_forget(self, patient_id: str) -> Prepared[None]:
+        """Destroy a patient's key, and take what others could still find of the patient out of the index.
+
+        Raises KeyUnknown when nothing was ever stored for the patient, KeyDestroyed when it was done before.
+        """
+        scope = self._keyring.scope_of(patient_id)
+        keys = await self._keyring.scope(scope)
+        shared: list[tuple[int, int, int]] = []
+        async for rows in self._database.stream(_BY_SCOPE, (scope,)):
+            for rid, _, seq, version, sealed in rows:
+                stored = unseal(sealed, Place(rid, scope, seq, version), keys.cipher)
+                if not stored.deleted:
+                    tags = tags_of(stored.resource, keys, self._keyring)
+                    shared.extend((SHARED, tag, seq) for tag_scope, tag in tags if tag_scope == SHARED)
+        destroyed = await self._keyring.prepare_destroy(scope)
+        untag = (Change(_UNTAG_SCOPE, ((scope,),)), Change(UNTAG, shared))
+        return Prepared(None, (*destroyed.steps, *untag), destroyed.pins)
+
+    async def _place(self, type_: str, id_: str) -> Place:
+        row = await self._database.fetch_one(_PLACE, (self._keyring.rid(type_, id_),))
+        if row is None:
+            raise NotFound(f"There is no {type_}/{id_}.")
+        return Place(*row)
+
+    async def _open(self, row: Row, name: str) -> tuple[Stored, Place]:
+        rid, scope, seq, version, sealed = row
+        place = Place(rid, scope, seq, version)
+        return await self._unseal(sealed, place, name), place
+
+    async def _unseal(self, sealed: bytes, place: Place, name: str) -> Stored:
+        if place.scope == SHARED:
+            return unseal(sealed, place, self._keyring.shared.cipher)
+        try:
+            keys = await self._keyring.scope(place.scope)
+        except (KeyDestroyed, KeyUnknown):
+            raise Forgotten(f"{name} belonged to a patient who has been forgotten.") from None
+        return unseal(sealed, place, keys.cipher)

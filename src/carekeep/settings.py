@@ -1,0 +1,112 @@
+"""What an installation says about itself: one small TOML file, ``carekeep.toml``, in its home folder."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+FILE_NAME = "carekeep.toml"
+_KNOWN = frozenset({"base_url", "bind", "port", "workers", "database_url", "ledger_origin", "tls_certificate", "tls_key"})
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names the setting, the file, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An installation's settings. Secrets are not among them: the passphrase comes by file or prompt.
+
+    ``base_url`` is what clients see, without a path; FHIR is below it at ``/fhir``. ``database_url`` is
+    ``sqlite:///…`` or ``postgresql://…``; its password may come from ``~/.pgpass`` or the environment of libpq.
+    """
+
+    home: Path
+    base_url: str = "https://localhost:8443"
+    bind: str = "127.0.0.1"
+    port: int = 8443
+    workers: int = 1
+    database_url: str = ""
+    ledger_origin: str = "localhost/carekeep"
+    tls_certificate: str = "tls/server.pem"
+    tls_key: str = "tls/server.key"
+
+    @property
+    def database(self) -> str:
+        """The database's URL; by default a SQLite file in the home folder."""
+        return self.database_url or f"sqlite://{quote(str(self.home / 'carekeep.db'))}"
+
+    @property
+    def fhir_url(self) -> str:
+        """The FHIR base URL."""
+        return f"{self.base_url}/fhir"
+
+    @property
+    def key_file(self) -> Path:
+        """The passphrase-sealed key file."""
+        return self.home / "carekeep.keys"
+
+    @property
+    def passphrase_file(self) -> Path:
+        """Where the passphrase may lie for unattended starts; mode 0600, better on another disk."""
+        return self.home / "passphrase"
+
+    @property
+    def witness_file(self) -> Path:
+        """The newest checkpoint, kept outside the database: shows when the database was put back to an older state."""
+        return self.home / "checkpoint"
+
+    @property
+    def certificate(self) -> Path:
+        """The server's certificate chain."""
+        return self.home / self.tls_certificate
+
+    @property
+    def certificate_key(self) -> Path:
+        """The key of the server's certificate."""
+        return self.home / self.tls_key
+
+
+def load_settings(home: Path) -> Settings:
+    """The settings in ``home``. Raises SettingsError; a setting that is not known is refused, not ignored."""
+    path = home / FILE_NAME
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist. Run `carekeep init --home {home}` first.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
+    unknown = sorted(values.keys() - _KNOWN)
+    if unknown:
+        raise SettingsError(f"{path}: unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(_KNOWN))}.")
+    for name, value in values.items():
+        expected = type(getattr(Settings(home), name))
+        if type(value) is not expected:
+            raise SettingsError(f"{path}: {name} must be a {expected.__name__}, not a {type(value).__name__}.")
+    settings = Settings(home, **values)
+    _check(settings, path)
+    return settings
+
+
+def _check(settings: Settings, path: Path) -> None:
+    url = urlsplit(settings.base_url)
+    if url.scheme != "https" or not url.hostname or url.path not in {"", "/"}:
+        raise SettingsError(f"{path}: base_url must be like https://records.example.org, without a path.")
+    if not 1 <= settings.port <= 65535:
+        raise SettingsError(f"{path}: port must be between 1 and 65535.")
+    if not 1 <= settings.workers <= 64:
+        raise SettingsError(f"{path}: workers must be between 1 and 64.")
+    if settings.database_url and not settings.database_url.startswith(("sqlite:///", "postgresql://")):
+        raise SettingsError(f"{path}: database_url must begin with sqlite:/// or postgresql://.")
+
+
+def write_settings(settings: Settings) -> None:
+    """Write the file that ``load_settings`` reads; only what differs from the defaults."""
+    defaults = Settings(settings.home)
+    lines = ["# Carekeep's settings. `carekeep doctor` explains what is wrong with them.\n"]
+    for name in sorted(_KNOWN):
+        value = getattr(settings, name)
+        if value != getattr(defaults, name) or name in {"base_url", "port"}:
+            text = str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+            lines.append(f"{name} = {text}\n")
+    (settings.home / FILE_NAME).write_text("".join(lines), encoding="utf-8")

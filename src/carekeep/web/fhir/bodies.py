@@ -1,0 +1,102 @@
+"""Bodies in and out: content types, parsing, validation, headers of versions."""
+
+from email.utils import formatdate
+from typing import Any
+
+from carekeep.fhir import RESOURCE_TYPES, Issue, JsonLimits, JsonRefused, parse_json, validate
+from carekeep.records import Stored
+from carekeep.web.http import Request, Response
+from carekeep.web.problems import Problem, problem
+
+MAX_RESOURCE = 8 * 1024 * 1024  # bytes
+MAX_BUNDLE = 64 * 1024 * 1024
+_JSON_TYPES = frozenset({"application/fhir+json", "application/json"})
+_READABLE = ("*/*", "application/*", "application/fhir+json", "application/json", "text/json", "json")
+
+
+def check_accept(request: Request) -> None:
+    """Raises 406 when the client can read nothing that we write. ``_format`` overrides ``Accept`` (FHIR R4 §3.1.0.1.11)."""
+    accept = request.headers.get(b"accept")
+    if accept is None or accept == b"*/*" or b"json" in accept:
+        return
+    wanted = [part.split(";")[0].strip() for part in accept.decode("latin-1").lower().split(",")]
+    if not any(media in _READABLE for media in wanted):
+        raise problem(406, "not-supported", "Carekeep answers in application/fhir+json.")
+
+
+def check_format(values: list[str]) -> None:
+    """Raises 406 for a ``_format`` that is not JSON."""
+    for value in values:
+        if value.split(";")[0].strip().lower() not in _READABLE:
+            raise problem(406, "not-supported", "_format: Carekeep answers in json.")
+
+
+async def read_resource(request: Request, type_: str) -> dict[str, Any]:
+    """The valid resource of the given type in the body. Raises 400, 413, 415 or 422 and says where."""
+    resource = await read_json(request, MAX_RESOURCE)
+    if resource.get("resourceType") != type_:
+        raise problem(400, "invalid", f"The body must be a {type_}, as the URL says.", f"{type_}.resourceType")
+    check_valid(resource)
+    return resource
+
+
+async def read_json(request: Request, limit: int) -> dict[str, Any]:
+    """The JSON object in the body, bounded in size and depth."""
+    content_type = request.header(b"content-type") or ""
+    if content_type.split(";")[0].strip().lower() not in _JSON_TYPES:
+        raise problem(415, "not-supported", "Send application/fhir+json.")
+    try:
+        return parse_json(await request.body(limit), JsonLimits(size=limit))
+    except JsonRefused as error:
+        raise Problem(413 if error.issue.code == "too-long" else 400, error.issue) from None
+
+
+def check_valid(resource: dict[str, Any], at: str = "") -> None:
+    """Raises 422 with every issue that validation finds; ``at`` goes before their expressions."""
+    issues = [issue for issue in validate(resource) if issue.severity in {"error", "fatal"}]
+    if issues:
+        raise Problem(422, *(Issue(i.severity, i.code, f"{at}{i.expression}", i.diagnostics) for i in issues))
+
+
+def known_type(name: str) -> str:
+    """The resource type a URL names. Raises 404 when R4 has none of that name."""
+    if name not in RESOURCE_TYPES:
+        raise problem(404, "not-supported", "FHIR R4 has no resource type of the name in the URL.")
+    return name
+
+
+def version_headers(stored: Stored) -> tuple[tuple[bytes, bytes], ...]:
+    """ETag and Last-Modified of a version."""
+    modified = formatdate(stored.last_updated_ms // 1000, usegmt=True)
+    return ((b"etag", b'W/"%d"' % stored.version), (b"last-modified", modified.encode()))
+
+
+def expected_version(header: str | None) -> int | None:
+    """The version in If-Match. Raises 400 for one that no version of ours could have."""
+    if header is None:
+        return None
+    text = header.strip().removeprefix("W/").strip('"')
+    if not text.isdecimal() or len(text) > 15:
+        raise problem(400, "value", 'If-Match must be one version of this record, like W/"3".')
+    return int(text)
+
+
+def return_preference(request: Request) -> str:
+    """``representation`` (default), ``minimal`` or ``OperationOutcome``, from Prefer."""
+    prefer = (request.header(b"prefer") or "").replace(" ", "")
+    for part in prefer.replace(";", ",").split(","):
+        if part.startswith("return="):
+            return part.removeprefix("return=")
+    return "representation"
+
+
+def lenient(request: Request) -> bool:
+    """Whether unknown search parameters are to be ignored rather than refused."""
+    return "handling=lenient" in (request.header(b"prefer") or "").replace(" ", "")
+
+
+def written(stored: Stored, status: int, fhir_url: str, preference: str) -> Response:
+    """The answer to a write: where the version is, and the resource unless the client wants less."""
+    location = f"{fhir_url}/{stored.reference}/_history/{stored.version}".encode()
+    headers = (*version_headers(stored), (b"location", location))
+    return Response(status, b"" if preference == "minimal" else stored.body, headers=headers)

@@ -1,0 +1,36 @@
+"""The ASGI application: which part answers which path."""
+
+from carekeep.web.exchange import LedgerRoutes
+from carekeep.web.fhir import FhirRoutes
+from carekeep.web.http import Receive, Response, Scope, Send, send_response
+from carekeep.web.problems import answer, problem
+from carekeep.web.services import Services
+from carekeep.web.sessions import SessionRoutes
+
+_TEXT = b"text/plain; charset=utf-8"
+
+
+class WebApplication:
+    """Everything that is served. FHIR at ``/fhir``, sign-in at ``/auth``, the public ledger at ``/ledger``.
+
+    Parts for browsers will answer on hostnames of their own; the Host header decides nothing yet.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._parts = {
+            "fhir": FhirRoutes(services),
+            "auth": SessionRoutes(services),
+            "ledger": LedgerRoutes(services),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        part = self._parts.get(scope["path"][1:].partition("/")[0])
+        if part is not None:
+            await part(scope, receive, send)
+        elif scope["path"] == "/healthz":
+            await send_response(Response(200, b"ok\n", _TEXT), send)
+        else:
+            await send_response(answer(problem(404, "not-found", "There is nothing at this URL.")), send)

@@ -1,0 +1,137 @@
+"""Requests and responses as data classes, between ASGI and the routes. Every input is bounded here."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_PATH = 1024
+MAX_QUERY = 16_384
+MAX_HEADER = 8_192
+MAX_FIELDS = 200
+
+_SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"cache-control", b"no-store"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class BadRequest(Exception):
+    """The request cannot be understood. ``status`` is the HTTP status; the text echoes nothing of the request."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the routes see of a request."""
+
+    method: str
+    segments: tuple[str, ...]
+    query: str
+    headers: dict[bytes, bytes]
+    address: str | None
+    receive: Receive
+
+    def header(self, name: bytes) -> str | None:
+        """A header as text, or None. Raises BadRequest for one that is too long or not ASCII."""
+        value = self.headers.get(name)
+        if value is None:
+            return None
+        if len(value) > MAX_HEADER or not value.isascii():
+            raise BadRequest(f"The header {name.decode()} is too long or not plain ASCII.")
+        return value.decode("ascii")
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters, in order."""
+        return form_pairs(self.query)
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, at most ``limit`` bytes. Raises BadRequest (413) for a longer one."""
+        declared = self.headers.get(b"content-length", b"0")
+        if not declared.isdigit() or len(declared) > 15 or int(declared) > limit:
+            raise BadRequest(f"The body may be at most {limit} bytes.", 413)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("The body ended before its end.")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise BadRequest(f"The body may be at most {limit} bytes.", 413)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks) if len(chunks) > 1 else chunks[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What goes back. ``headers`` come after those that every answer carries."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = b"application/fhir+json; charset=utf-8"
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+
+
+def form_pairs(text: str) -> list[tuple[str, str]]:
+    """``application/x-www-form-urlencoded`` text as pairs. Raises BadRequest for broken UTF-8 or too many fields."""
+    if not text:
+        return []
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, strict_parsing=False, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        raise BadRequest(f"The parameters are not UTF-8, or more than {MAX_FIELDS}.") from None
+
+
+def read_request(scope: Scope, receive: Receive) -> Request:
+    """The request behind an ASGI scope. Raises BadRequest for what no route could mean."""
+    raw_path: str = scope["path"]
+    query: bytes = scope["query_string"]
+    if len(raw_path) > MAX_PATH or len(query) > MAX_QUERY:
+        raise BadRequest("The URL is too long. Use POST _search for long queries.", 414)
+    if "\x00" in raw_path or "\ufffd" in raw_path or not query.isascii():
+        raise BadRequest("The URL is not plain ASCII with percent-encoded UTF-8.")
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in headers and name in _SINGLE:
+            raise BadRequest(f"The header {name.decode()} may stand only once.")
+        headers[name] = value
+    client = scope.get("client")
+    return Request(
+        method=scope["method"],
+        segments=tuple(raw_path[1:].split("/")),
+        query=query.decode("ascii"),
+        headers=headers,
+        address=client[0] if client else None,
+        receive=receive,
+    )
+
+
+# A second value of these would let a proxy and us read two different requests.
+_SINGLE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"if-match", b"x-purpose-of-use"})
+
+
+async def send_response(response: Response, send: Send) -> None:
+    """Send a whole response."""
+    headers = [
+        (b"content-type", response.content_type),
+        (b"content-length", b"%d" % len(response.body)),
+        *_SECURITY_HEADERS,
+        *response.headers,
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
