@@ -6,7 +6,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 FILE_NAME = "carekeep.toml"
-_KNOWN = frozenset({"base_url", "bind", "port", "workers", "database_url", "ledger_origin", "tls_certificate", "tls_key"})
+_LAST_PORT = 65535
+MOST_WORKERS = 64
+_KNOWN = frozenset(
+    {"base_url", "bind", "port", "workers", "database_url", "ledger_origin", "tls_certificate", "tls_key"}
+)
 
 
 class SettingsError(Exception):
@@ -92,10 +96,10 @@ def _check(settings: Settings, path: Path) -> None:
     url = urlsplit(settings.base_url)
     if url.scheme != "https" or not url.hostname or url.path not in {"", "/"}:
         raise SettingsError(f"{path}: base_url must be like https://records.example.org, without a path.")
-    if not 1 <= settings.port <= 65535:
+    if not 1 <= settings.port <= _LAST_PORT:
         raise SettingsError(f"{path}: port must be between 1 and 65535.")
-    if not 1 <= settings.workers <= 64:
-        raise SettingsError(f"{path}: workers must be between 1 and 64.")
+    if not 1 <= settings.workers <= MOST_WORKERS:
+        raise SettingsError(f"{path}: workers must be between 1 and {MOST_WORKERS}.")
     if settings.database_url and not settings.database_url.startswith(("sqlite:///", "postgresql://")):
         raise SettingsError(f"{path}: database_url must begin with sqlite:/// or postgresql://.")
 
@@ -107,6 +111,10 @@ def write_settings(settings: Settings) -> None:
     for name in sorted(_KNOWN):
         value = getattr(settings, name)
         if value != getattr(defaults, name) or name in {"base_url", "port"}:
-            text = str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+            text = (
+                str(value)
+                if isinstance(value, int)
+                else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+            )
             lines.append(f"{name} = {text}\n")
     (settings.home / FILE_NAME).write_text("".join(lines), encoding="utf-8")

@@ -58,7 +58,7 @@ def test_tag_is_a_truncated_hmac() -> None:
     assert Tagger(key).tag("family", b"smith") == int.from_bytes(digest[:8], "big", signed=True)
 
 
-def test_aes_256_gcm_wycheproof_style() -> None:
+def test_aes_256_gcm_as_published() -> None:
     """McGrew and Viega, "The Galois/Counter Mode of Operation", test case 16."""
     key = bytes.fromhex("feffe9928665731c6d6a8f9467308308" * 2)
     nonce = bytes.fromhex("cafebabefacedbaddecaf888")

@@ -7,7 +7,7 @@ import pytest
 from tests.house import ratchets
 from tests.house.tree import PACKAGE, ROOT, functions, name_of, python_files, room_names
 
-LONGEST_SOURCE_FILE = 400
+LONGEST_FILE = 400
 LONGEST_TEST_FILE = 600
 LONGEST_FUNCTION = 60
 SHORTEST_DOCSTRING_LINES = 2
@@ -42,17 +42,16 @@ def test_tests_mirror_the_rooms() -> None:
 
 
 def test_names_say_what_is_inside() -> None:
-    files = python_files("src/", "tests/", "benchmarks/")
+    files = python_files()
     assert not [name_of(file) for file in files if EMPTY_NAMES & {file.stem, *file.relative_to(ROOT).parts}]
 
 
 def test_files_are_short_enough_to_read() -> None:
-    limits = {"src/": LONGEST_SOURCE_FILE, "benchmarks/": LONGEST_SOURCE_FILE, "tests/": LONGEST_TEST_FILE}
     long_files = {
-        name_of(file): lines
-        for folder, limit in limits.items()
-        for file in python_files(folder)
-        if (lines := len(file.read_text("utf-8").splitlines())) > limit
+        name: lines
+        for file in python_files()
+        if (lines := len(file.read_text("utf-8").splitlines()))
+        > (LONGEST_TEST_FILE if (name := name_of(file)).startswith("tests/") else LONGEST_FILE)
     }
     assert long_files == ratchets.LONG_FILES
 
@@ -60,7 +59,7 @@ def test_files_are_short_enough_to_read() -> None:
 def test_functions_fit_on_a_screen() -> None:
     long_functions = {
         f"{name_of(file)}:{function.name}": lines
-        for file in python_files("src/", "tests/", "benchmarks/")
+        for file in python_files()
         for function in functions(file)
         if (lines := (function.end_lineno or 0) - function.lineno + 1) > LONGEST_FUNCTION
     }

@@ -23,8 +23,8 @@ def kept_files() -> list[Path]:
 
 
 def python_files(*folders: str) -> list[Path]:
-    """The kept Python files in these folders of the repository."""
-    return [file for file in kept_files() if file.suffix == ".py" and name_of(file).startswith(folders)]
+    """The kept Python files in these folders of the repository; in all, if none is named."""
+    return [file for file in kept_files() if file.suffix == ".py" and name_of(file).startswith(folders or "")]
 
 
 def name_of(file: Path) -> str:

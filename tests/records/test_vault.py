@@ -1,21 +1,23 @@
 """Writing and reading records: versions, history, moves, forgetting."""
 
+from typing import Any
+
 import pytest
 
 from carekeep.encryption import KeyDestroyed, Keyring, Tampered
-from carekeep.records import Forgotten, NotFound, Vault, VersionMismatch
+from carekeep.records import Forgotten, NotFound, Stored, Vault, VersionMismatch
 from carekeep.storage import Change, Conflict, Database
 from tests.records.conftest import Commit, observation, patient
 
 
-async def add(vault: Vault, commit: Commit, resource: dict, id_: str):
+async def add(vault: Vault, commit: Commit, resource: dict[str, Any], id_: str) -> Stored:
     draft = vault.draft()
     stored = await draft.create(resource, id_)
     await commit(draft)
     return stored
 
 
-async def change(vault: Vault, commit: Commit, resource: dict, id_: str):
+async def change(vault: Vault, commit: Commit, resource: dict[str, Any], id_: str) -> Stored:
     draft = vault.draft()
     current, place = await vault.locate(resource["resourceType"], id_)
     stored = await draft.update(resource, current, place)
@@ -86,7 +88,11 @@ async def test_a_record_that_moves_to_another_patient_keeps_its_history(vault: V
     await change(vault, commit, observation("p3"), "o1")
     assert (await vault.read("Observation", "o1")).patients == ("p3",)
     assert (await vault.read_version("Observation", "o1", 1)).patients == ("p1",)
-    assert [stored.patients for stored in await vault.history("Observation", "o1", count=9)] == [("p3",), ("p2",), ("p1",)]
+    assert [stored.patients for stored in await vault.history("Observation", "o1", count=9)] == [
+        ("p3",),
+        ("p2",),
+        ("p1",),
+    ]
 
 
 async def test_two_drafts_that_make_the_same_patients_key_conflict(vault: Vault, commit: Commit) -> None:
@@ -102,7 +108,9 @@ async def test_two_drafts_that_make_the_same_patients_key_conflict(vault: Vault,
     assert (await vault.read("Observation", "o2")).patients == ("p1",)
 
 
-async def test_a_forgotten_patient_is_gone_everywhere(vault: Vault, commit: Commit, database: Database, keyring: Keyring) -> None:
+async def test_a_forgotten_patient_is_gone_everywhere(
+    vault: Vault, commit: Commit, database: Database, keyring: Keyring
+) -> None:
     await add(vault, commit, patient("p1"), "p1")
     await add(vault, commit, observation("p1"), "o1")
     await add(vault, commit, observation("p2"), "o2")

@@ -42,6 +42,19 @@ class PostgresServer:
         """Removes a database, whoever is still connected to it."""
         self.maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
+    def disconnect_all(self, name: str) -> None:
+        """Cuts every connection to a database, as a restart of the server would."""
+        ended = self.maintenance.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name]
+        ).fetchall()
+        assert ended
+        assert all(done for (done,) in ended)
+
+    def run(self, name: str, script: str) -> None:
+        """Runs statements in a database, with all rights."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(script.encode())
+
     def _create(self, template: str) -> str:
         name = f"test_{next(self.numbers)}"
         self.maintenance.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())

@@ -30,6 +30,7 @@ from carekeep.simulation import Hospital, Person
 _SEED = 22
 _CAST_FILE = "cast.json"
 _TOKENS_FILE = "demo.json"
+_SHOWN_SCENES = ("in-care", "not-in-care")
 _ENGINE = Person(
     key="engine", kind="app", name="Interface engine", login="engine", title="brings records in from other systems"
 )
@@ -37,7 +38,9 @@ _TOKEN_LIFETIME_MS = 12 * 3600 * 1000
 
 
 @click.command()
-@click.option("--patients", default=200, show_default=True, type=click.IntRange(1, 1_000_000), help="How many patients.")
+@click.option(
+    "--patients", default=200, show_default=True, type=click.IntRange(1, 1_000_000), help="How many patients."
+)
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--database-url", default="", help="postgresql://… ; a SQLite file by default.")
 @click.option(
@@ -48,7 +51,9 @@ _TOKEN_LIFETIME_MS = 12 * 3600 * 1000
     help="Where the demo lives; loaded once, and found again at the next start.",
 )
 @click.option("--fresh", is_flag=True, help="Throw the folder away and load the hospital anew.")
-@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Write addresses and tokens here, as JSON.")
+@click.option(
+    "--state", type=click.Path(path_type=Path, dir_okay=False), help="Write addresses and tokens here, as JSON."
+)
 def demo(patients: int, port: int, database_url: str, folder: Path, fresh: bool, state: Path | None) -> None:
     """Load a simulated hospital and serve it at https://localhost:8443.
 
@@ -159,11 +164,13 @@ def _state(system: System, accounts: list[dict[str, Any]], scenes: list[dict[str
 def _welcome(told: dict[str, Any]) -> None:
     """Who can sign in, and three commands to try."""
     put(f"\nCarekeep is ready: {told['fhir_url']} (certificate authority: {told['ca_certificate']})\n")
-    rows = [(each["login"], each["password"] or "(token only)", each["title"], each["name"]) for each in told["accounts"]]
+    rows: list[tuple[str, ...]] = [
+        (each["login"], each["password"] or "(token only)", each["title"], each["name"]) for each in told["accounts"]
+    ]
     put_table(("login", "password", "who", "name"), rows)
     put(f"\nOne-time code keys and a ready token for each of them are in {told['home']}/{_TOKENS_FILE}.")
     put("\nThree commands to try, in another terminal:\n")
-    for scene in told["scenes"][:2]:
+    for scene in (scene for scene in told["scenes"] if scene["key"] in _SHOWN_SCENES):
         put(f"  # {scene['story']}")
         put(f"  {_curl(told, scene)}\n")
     put("  # What the ledger holds of it, and that nobody changed the past")

@@ -4,7 +4,6 @@ import datetime
 import os
 import shutil
 import socket
-import sqlite3
 import ssl
 import stat
 import sys
@@ -20,6 +19,7 @@ from carekeep.cli.console import DOMAIN_ERRORS
 from carekeep.cli.installation import with_system
 from carekeep.encryption.certificates import certificate_end
 from carekeep.settings import Settings, SettingsError, load_settings
+from carekeep.storage import sqlite_version
 
 State = Literal["ok", "warning", "problem"]
 _LEAST_SPACE = 1 << 30  # bytes
@@ -51,7 +51,9 @@ def diagnose(home: Path) -> list[Diagnosis]:
     try:
         found.extend(with_system(home, _opened))
     except DOMAIN_ERRORS as error:
-        found.append(Diagnosis("problem", f"It cannot be opened: {error}", "Nothing can be served.", "See the message."))
+        found.append(
+            Diagnosis("problem", f"It cannot be opened: {error}", "Nothing can be served.", "See the message.")
+        )
     return found
 
 
@@ -61,11 +63,12 @@ def _python() -> Diagnosis:
 
 
 def _sqlite() -> Diagnosis:
-    if sqlite3.sqlite_version_info >= _LEAST_SQLITE:
-        return Diagnosis("ok", f"SQLite {sqlite3.sqlite_version}.")
+    version = ".".join(map(str, sqlite_version()))
+    if sqlite_version() >= _LEAST_SQLITE:
+        return Diagnosis("ok", f"SQLite {version}.")
     return Diagnosis(
         "problem",
-        f"SQLite {sqlite3.sqlite_version} is older than 3.37.",
+        f"SQLite {version} is older than 3.37.",
         "Carekeep's tables use what newer versions have.",
         "Use a Python that is linked with a newer SQLite, or PostgreSQL.",
     )
@@ -191,7 +194,9 @@ def _witness(system: System) -> Diagnosis:
         checkpoint = open_checkpoint(path.read_text(encoding="utf-8"), system.sequencer.key)
     except FileNotFoundError:
         why = "Without it, a database put back to an older state looks right."
-        return Diagnosis("warning", f"{path} is not there yet.", why, "Start the server; copy the file elsewhere, often.")
+        return Diagnosis(
+            "warning", f"{path} is not there yet.", why, "Start the server; copy the file elsewhere, often."
+        )
     except NoteRefused as error:
         why = "It shows whether the database was put back to an older state."
         return Diagnosis("problem", f"{path}: {error}", why, "Find out who changed it; use a copy kept elsewhere.")

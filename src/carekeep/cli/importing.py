@@ -64,5 +64,3 @@ def _facts(report: Report) -> Iterator[dict[str, Any]]:
     for refusal in report.refusals:
         issues = [{"at": issue.expression, "what": issue.diagnostics} for issue in refusal.issues]
         yield {"where": refusal.where, "type": refusal.type, "issues": issues}
-
-

@@ -22,8 +22,14 @@ class Check:
 def checks(system: System, known_checkpoint: str | None) -> tuple[Check, ...]:
     """The checks of an installation, in the order in which they build on each other."""
     return (
-        Check("ledger: entries, tiles, checkpoint", lambda: verify_tree(system.database, system.sequencer.key, known_checkpoint)),
-        Check("ledger: every entry opens, and every row is as it says", lambda: check_pins(system.services.ledger, _tables(system))),
+        Check(
+            "ledger: entries, tiles, checkpoint",
+            lambda: verify_tree(system.database, system.sequencer.key, known_checkpoint),
+        ),
+        Check(
+            "ledger: every entry opens, and every row is as it says",
+            lambda: check_pins(system.services.ledger, _tables(system)),
+        ),
         Check("records and index", lambda: verify_records(system.database, system.keyring)),
         Check("keys", system.keyring.verify),
         Check("accounts and sessions", lambda: _identity(system)),

@@ -10,6 +10,7 @@ from carekeep.cli.console import fail, json_option, meter, put, put_json
 from carekeep.cli.installation import with_system
 from carekeep.cli.operator import record_operation
 from carekeep.encryption import KeyDestroyed, KeyUnknown
+from carekeep.storage import Conflict
 
 _COUNTS = "SELECT count(*), count(wrapped), count(DISTINCT epoch) FROM patient_key"
 
@@ -58,7 +59,10 @@ def rotate(home: Path) -> None:
         done = 0
         with meter("Rotating keys") as bar:
             async for batch in system.keyring.rotate():
-                await record_operation(system.services, Action.KEY_MANAGE, "keys were rotated", batch)
+                try:
+                    await record_operation(system.services, Action.KEY_MANAGE, "keys were rotated", batch)
+                except Conflict:
+                    continue  # a key changed meanwhile; the next pass over the table comes back to it
                 done = batch.value.done
                 bar.reach(done)
         return done

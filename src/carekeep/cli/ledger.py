@@ -17,9 +17,10 @@ from carekeep.cli.operator import record_operation
 from carekeep.storage import Finding
 
 _MOST_FINDINGS = 100
+_ENTRY_ID_SIZE = 16  # bytes
 
 
-class EntryIdType(click.ParamType):
+class EntryIdType(click.ParamType[EntryId]):
     """An entry's id, as the header X-Ledger-Entry gives it."""
 
     name = "entry"
@@ -30,7 +31,7 @@ class EntryIdType(click.ParamType):
             entry_id = bytes.fromhex(value)
         except ValueError:
             entry_id = b""
-        if len(entry_id) != 16:
+        if len(entry_id) != _ENTRY_ID_SIZE:
             self.fail("an entry's id is 32 hexadecimal digits, as the header X-Ledger-Entry gives it.", param, ctx)
         return EntryId(entry_id)
 
@@ -59,11 +60,9 @@ def verify(home: Path, checkpoint: Path | None, as_json: bool) -> None:
     """
 
     async def work(system: System) -> list[tuple[str, list[Finding]]]:
-        results = []
-        for known in _known_checkpoints(system, checkpoint):
-            for check in checks(system, known) if not results else checks(system, known)[:1]:
-                results.append((check.title, await _run(check.title, check.run())))
-        return results
+        first, *others = _known_checkpoints(system, checkpoint)
+        wanted = [*checks(system, first), *(checks(system, known)[0] for known in others)]
+        return [(check.title, await _run(check.title, check.run())) for check in wanted]
 
     results = with_system(home, work)
     findings = [finding for _, found in results for finding in found]

@@ -60,9 +60,7 @@ def run_worker(
     uvloop.run(_serve(settings, passphrase, ready))
 
 
-async def _serve(
-    settings: Settings, passphrase: Secret, ready: Callable[[System], Awaitable[None]] | None
-) -> None:
+async def _serve(settings: Settings, passphrase: Secret, ready: Callable[[System], Awaitable[None]] | None) -> None:
     loop = asyncio.get_running_loop()
     async with open_system(settings, passphrase) as system, keeper(system):
         server = make_server(settings, WebApplication(system.services))

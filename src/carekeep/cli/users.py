@@ -29,7 +29,9 @@ def user() -> None:
 @click.option("--kind", type=click.Choice([kind.value for kind in Kind]), required=True)
 @click.option("--name", required=True, help="The name that the ledger and screens show.")
 @click.option("--fhir-user", help="Who it is in the records: Practitioner/… or Patient/….")
-@click.option("--system", is_flag=True, help="For apps: may read and write all records (an interface engine, an import).")
+@click.option(
+    "--system", is_flag=True, help="For apps: may read and write all records (an interface engine, an import)."
+)
 @click.option("--no-totp", is_flag=True, help="A long password alone, without one-time codes.")
 @click.pass_obj
 def add(home: Path, login: str, kind: str, name: str, fhir_user: str | None, system: bool, no_totp: bool) -> None:

@@ -21,9 +21,10 @@ _SERVER_DAYS = 397  # what browsers accept at most (CA/Browser Forum ballot SC31
 
 
 def make_local_authority(folder: Path, names: Sequence[str], now: datetime.datetime) -> None:
-    """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into ``folder`` (mode 0600; the certificates may be shown to anyone).
+    """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into ``folder``, mode 0600.
 
-    ``names`` are DNS names or IP addresses that the server answers to. Raises OSError.
+    The certificates may be shown to anyone. ``names`` are DNS names or IP addresses that the server answers to.
+    Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, ca = _authority(names, now)

@@ -60,9 +60,7 @@ class Draft:
     async def delete(self, current: Stored, at: Place) -> Stored:
         """A last version without content. The versions before it stay readable through history."""
         keys = await self._keyring.scope(at.scope)
-        stored = replace(
-            current, version=current.version + 1, last_updated_ms=self._now_ms, deleted=True, body=b""
-        )
+        stored = replace(current, version=current.version + 1, last_updated_ms=self._now_ms, deleted=True, body=b"")
         self._retag(tags_of(current.resource, keys, self._keyring), frozenset(), at.seq)
         return self._advance(stored, at, keys)
 
@@ -98,7 +96,7 @@ class Draft:
             return new.value
 
     def _version_of(self, resource: dict[str, Any], id_: str, version: int) -> Stored:
-        """The version as it is served: with the id and the meta that the server answers for, whatever the client said."""
+        """The version as it is served: with the id and the meta that the server answers for."""
         meta = {
             **resource.get("meta", {}),
             "versionId": str(version),

@@ -85,6 +85,4 @@ def unseal(sealed: bytes, place: Place, cipher: Cipher) -> Stored:
     plaintext = cipher.open(sealed, place.associated_data())
     end = _HEADER_LENGTH + int.from_bytes(plaintext[:_HEADER_LENGTH], "big")
     type_, id_, version, last_updated_ms, deleted, patients, labels = orjson.loads(plaintext[_HEADER_LENGTH:end])
-    return Stored(
-        type_, id_, version, last_updated_ms, deleted, tuple(patients), tuple(labels), plaintext[end:]
-    )
+    return Stored(type_, id_, version, last_updated_ms, deleted, tuple(patients), tuple(labels), plaintext[end:])

@@ -5,14 +5,14 @@ intersected in the database, candidates are opened, and only what really matches
 across patients is linear in the patients that may be seen; that is the price of tags keyed by patient.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown, Tagger
 from carekeep.fhir import Query, Term
 from carekeep.records.blind_index import SHARED
 from carekeep.records.envelope import Place, Stored, unseal
-from carekeep.storage import Database, Row
+from carekeep.storage import Database, Row, Value
 
 _FIRST_SEQ = (1 << 63) - 1
 _PAGE_SIZE = 200
@@ -56,9 +56,7 @@ class Searcher:
         self._database = database
         self._keyring = keyring
 
-    async def page(
-        self, query: Query, patients: Iterable[str] | None, *, after: Position | None, limit: int
-    ) -> Page:
+    async def page(self, query: Query, patients: Iterable[str] | None, *, after: Position | None, limit: int) -> Page:
         """At most ``limit`` matches after ``after``; one more is looked for, to know whether there is a next page."""
         allowed = None if patients is None else self._scopes_of(patients)
         matches: list[tuple[Position, Stored]] = []
@@ -118,7 +116,8 @@ class Searcher:
         if ids:
             wanted = set(ids[0]).intersection(*ids[1:])
             rids = [self._keyring.rid(query.type, id_) for id_ in sorted(wanted)]
-            sql, params = _by_rids(rids)
+            sql = _by_rids(len(rids))
+            params: Sequence[Value] = rids
         else:
             tagger = await self._tagger(scope)
             if tagger is None:
@@ -144,9 +143,8 @@ class Searcher:
         return frozenset(map(self._keyring.scope_of, patients))
 
 
-def _by_rids(rids: list[bytes]) -> tuple[str, list[bytes]]:
-    places = ", ".join(f"${number}" for number in range(3, 3 + len(rids)))
-    return _BY_RIDS.format(rids=places or "NULL"), rids
+def _by_rids(count: int) -> str:
+    return _BY_RIDS.format(rids=", ".join(f"${number}" for number in range(3, 3 + count)) or "NULL")
 
 
 def _by_tags(query: Query, scope: int, tagger: Tagger) -> tuple[str, list[int]]:

@@ -9,8 +9,8 @@ from carekeep.fhir import Query, parse_query
 from carekeep.records.blind_index import CARE, SHARED, care_tag, tags_of
 from carekeep.records.drafting import UNTAG, Draft, VersionMismatch
 from carekeep.records.envelope import Place, Stored, unseal
-from carekeep.records.searching import Page, Position, Searcher
 from carekeep.records.numbering import Numbering
+from carekeep.records.searching import Page, Position, Searcher
 from carekeep.storage import Change, Clock, Database, Prepared, Row, system_clock
 
 _CURRENT = """

@@ -1,4 +1,4 @@
-"""Does every record open where it stands, and does the index say what the records say?
+"""Checks that every record opens where it stands, and that the index says what the records say.
 
 Rows are walked once. What is compared for the index is an order-independent keyed sum of each scope's tags, so that
 memory grows with the number of patients and not with the number of records.
@@ -69,9 +69,7 @@ async def verify_records(database: Database, keyring: Keyring) -> AsyncIterator[
             yield Finding(f"tag of scope {scope}", "the index does not say what the records say")
 
 
-async def _check_version(
-    row: Row, keyring: Keyring, expected: _TagSums, forgotten: set[int]
-) -> Finding | None:
+async def _check_version(row: Row, keyring: Keyring, expected: _TagSums, forgotten: set[int]) -> Finding | None:
     rid, scope, seq, version, sealed, current_version, current_scope = row
     if rid is None:
         return Finding(f"record_version {seq}/{version}", "it belongs to no record")
@@ -89,7 +87,9 @@ async def _check_version(
     if keyring.rid(stored.type, stored.id) != rid or stored.version != version:
         return Finding(f"record_version {place.pin_key}", "it is another record than its row says")
     if version > current_version:
-        return Finding(f"record_version {place.pin_key}", f"it is newer than the record's current version {current_version}")
+        return Finding(
+            f"record_version {place.pin_key}", f"it is newer than the record's current version {current_version}"
+        )
     if version == current_version and scope == current_scope and not stored.deleted:
         for tag_scope, tag in tags_of(stored.resource, keys, keyring):
             expected.add(tag_scope, tag, seq)

@@ -23,7 +23,7 @@ from carekeep.simulation.staff import DEPARTMENTS, OFFICE, Clinician
 from carekeep.simulation.streams import Resource, new_id, stream
 from carekeep.simulation.visits import Story
 
-_ALIVE_RELATIVES = 2
+_RELATIVES = 2
 _APPOINTMENTS_IN_A_DAY = 16
 _SATURDAY_NUMBER = 6
 _MARITAL = {
@@ -97,7 +97,7 @@ def relatives(profile: Profile) -> list[tuple[Member, str]]:
             code = _relation(profile.member.role, other)
             if code:
                 found.append((other, code))
-    return found[:_ALIVE_RELATIVES]
+    return found[:_RELATIVES]
 
 
 def _relation(role: str, other: Member) -> str | None:

@@ -22,6 +22,7 @@ from carekeep.storage.interfaces import (
 )
 from carekeep.storage.lease import Lease
 from carekeep.storage.opening import open_database
+from carekeep.storage.sqlite_file import sqlite_version
 
 __all__ = [
     "Change",
@@ -41,5 +42,6 @@ __all__ = [
     "Value",
     "bump",
     "open_database",
+    "sqlite_version",
     "system_clock",
 ]

@@ -22,7 +22,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class StorageError(Exception):
-    """The database could not do its work; nothing of the unit was committed."""
+    """The database could not do its work.
+
+    Nothing of the unit was committed, unless the message says that the outcome is unknown: a connection that was lost,
+    or a disk that failed, in the moment of the commit. Nothing that failed is tried again behind the caller's back.
+    """
 
 
 class Conflict(StorageError):
@@ -47,7 +51,8 @@ class Insert:
 class Change:
     """An UPDATE, DELETE or upsert, run once for each row of parameters.
 
-    ``expect`` is the number of rows that must change over all of them; another number is a conflict.
+    A statement without parameters has one empty row, ``[()]``. ``expect`` is the number of rows that must change over
+    all of them; another number is a conflict.
     """
 
     sql: str

@@ -35,6 +35,11 @@ _SETTINGS = (
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite that this Python is linked with, such as (3, 40, 1)."""
+    return sqlite3.sqlite_version_info
+
+
 @lru_cache(maxsize=1024)
 def positional(sql: str) -> str:
     """``$1`` in SQLite's words: ``?1``."""

@@ -1,5 +1,7 @@
 """The ASGI application: which part answers which path."""
 
+from collections.abc import Awaitable, Callable
+
 from carekeep.web.exchange import LedgerRoutes
 from carekeep.web.fhir import FhirRoutes
 from carekeep.web.http import Receive, Response, Scope, Send, send_response
@@ -10,6 +12,9 @@ from carekeep.web.sessions import SessionRoutes
 _TEXT = b"text/plain; charset=utf-8"
 
 
+Part = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 class WebApplication:
     """Everything that is served. FHIR at ``/fhir``, sign-in at ``/auth``, the public ledger at ``/ledger``.
 
@@ -17,7 +22,7 @@ class WebApplication:
     """
 
     def __init__(self, services: Services) -> None:
-        self._parts = {
+        self._parts: dict[str, Part] = {
             "fhir": FhirRoutes(services),
             "auth": SessionRoutes(services),
             "ledger": LedgerRoutes(services),

@@ -13,6 +13,7 @@ MAX_PATH = 1024
 MAX_QUERY = 16_384
 MAX_HEADER = 8_192
 MAX_FIELDS = 200
+_MAX_DIGITS = 15
 
 _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
@@ -57,8 +58,8 @@ class Request:
 
     async def body(self, limit: int) -> bytes:
         """The whole body, at most ``limit`` bytes. Raises BadRequest (413) for a longer one."""
-        declared = self.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or len(declared) > 15 or int(declared) > limit:
+        declared = number(self.headers.get(b"content-length", b"0").decode("latin-1"))
+        if declared is None or declared > limit:
             raise BadRequest(f"The body may be at most {limit} bytes.", 413)
         chunks: list[bytes] = []
         size = 0
@@ -90,11 +91,14 @@ def form_pairs(text: str) -> list[tuple[str, str]]:
     if not text:
         return []
     try:
-        return parse_qsl(
-            text, keep_blank_values=True, strict_parsing=False, errors="strict", max_num_fields=MAX_FIELDS
-        )
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=False, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise BadRequest(f"The parameters are not UTF-8, or more than {MAX_FIELDS}.") from None
+
+
+def number(text: str) -> int | None:
+    """A number without a sign, of at most 15 digits; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def read_request(scope: Scope, receive: Receive) -> Request:

@@ -2,8 +2,8 @@
 
 import os
 import re
-from dataclasses import replace
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from carekeep.access import Action, Decision, Purpose, PurposeUnknown, Target, default_purpose
@@ -170,8 +170,10 @@ def denied(decision: Decision) -> Problem:
 
 def together(decisions: Sequence[Decision]) -> Decision | None:
     """One decision to write down for several: all were permitted, by these policies, for these reasons."""
-    if len(decisions) < 2:
-        return decisions[0] if decisions else None
+    if not decisions:
+        return None
+    if len(decisions) == 1:
+        return decisions[0]
     policies = tuple(dict.fromkeys(policy for decision in decisions for policy in decision.policies))
     reasons = dict.fromkeys(decision.reason for decision in decisions)
     return Decision(permitted=True, policies=policies, reason=" ".join(reasons))

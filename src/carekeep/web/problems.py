@@ -1,5 +1,7 @@
 """Everything that can go wrong, as a status and an OperationOutcome."""
 
+from http import HTTPStatus
+
 from carekeep.encryption import KeyDestroyed, Tampered
 from carekeep.fhir import Issue, QueryError, dump_json, operation_outcome
 from carekeep.identity import TokenRefused
@@ -48,14 +50,14 @@ def as_problem(error: Exception) -> Problem | None:
     for kind, status, code in _KNOWN:
         if isinstance(error, kind):
             issue = Issue("error", code, "", _text(error, status))
-            return Problem(status, issue, headers=_CHALLENGE if status == 401 else ())
+            return Problem(status, issue, headers=_CHALLENGE if status == HTTPStatus.UNAUTHORIZED else ())
     return None
 
 
 def _text(error: Exception, status: int) -> str:
-    if status == 500:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return "A stored record does not open where it stands. Run `carekeep ledger verify`."
-    if status == 503:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return "The database cannot take the work just now; nothing was changed. Try again."
     if isinstance(error, Conflict):
         return "Somebody else changed the same records at the same time. Read again and retry."

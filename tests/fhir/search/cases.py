@@ -145,6 +145,7 @@ URIS: list[Case] = [
     ("ValueSet", {"url": "http://acme.org/fhir/ValueSet/123"}, "url:below=http://acme.org/fhir/", True),
     ("ValueSet", {"url": "http://acme.org/fhir/ValueSet/123"}, "url:below=http://acme.org/fh", False),
     ("ValueSet", {"url": "http://acme.org/fhir"}, "url:above=http://acme.org/fhir/ValueSet/123", True),
+    ("ValueSet", {"url": "http://acme.org/fhir/"}, "url:above=http://acme.org/fhir/ValueSet/123", True),
     ("ValueSet", {"url": "http://acme.org/other"}, "url:above=http://acme.org/fhir/ValueSet/123", False),
     ("ValueSet", {"url": "urn:oid:1.2.3"}, "url=urn:oid:1.2.3", True),
     ("Patient", {"meta": {"profile": ["http://x/p|1.0"]}}, "_profile=http://x/p", True),
@@ -182,6 +183,12 @@ NUMBERS: list[Case] = [
         "probability=sa2",
         False,
     ),
+    (
+        "RiskAssessment",
+        {"prediction": [{"probabilityDecimal": 0.5}, {"probabilityDecimal": 200}]},
+        "probability=gt100&probability=lt1",
+        True,
+    ),
     ("Observation", quantity(5.4), f"value-quantity=5.4|{UCUM}|mg", True),
     ("Observation", quantity(5.44), f"value-quantity=5.4|{UCUM}|mg", True),
     ("Observation", quantity(5.45), f"value-quantity=5.4|{UCUM}|mg", False),
@@ -203,6 +210,7 @@ NUMBERS: list[Case] = [
     ("Condition", {"onsetAge": {"value": 40, "system": UCUM, "code": "a"}}, "onset-age=gt39", True),
     ("Condition", {"onsetRange": {"low": {"value": 40}}}, "onset-age=gt90", True),
     ("Condition", {"onsetRange": {"low": {"value": 40}}}, "onset-age=lt40", False),
+    ("Condition", {"onsetRange": {"low": {"value": 1}, "high": {"value": 99}}}, "onset-age=ap50", True),
 ]
 
 BP = {

@@ -8,8 +8,9 @@ from carekeep.fhir.search.ranges import Line, Wanted
 from carekeep.fhir.search.values.dates import DAYS
 from carekeep.fhir.search.values.numbers import MAGNITUDES
 
-SMALL = Line(last=511, levels=3, covers=4)
-leaves = st.integers(-20, 540)
+# Two nodes at the top, as the days have.
+SMALL = Line(last=1023, levels=3, covers=4)
+leaves = st.integers(-20, 1060)
 
 
 def wanted_holds(wanted: Wanted, low: int, high: int | None) -> bool:
@@ -19,11 +20,12 @@ def wanted_holds(wanted: Wanted, low: int, high: int | None) -> bool:
 
 @given(
     low=leaves,
-    length=st.one_of(st.none(), st.integers(0, 600)),
+    length=st.one_of(st.none(), st.integers(0, 1100)),
     bounds=st.tuples(st.none() | leaves, st.none() | leaves, st.none() | leaves),
 )
 @example(low=0, length=511, bounds=(None, 511, 511))
-@example(low=7, length=1, bounds=(8, None, None))
+@example(low=7, length=1, bounds=(None, None, 8))
+@example(low=500, length=30, bounds=(None, None, 520))
 def test_whatever_is_wanted_shares_a_term(low: int, length: int | None, bounds: tuple[int | None, ...]) -> None:
     far = Wanted()
     from_, to, reach = (bound if bound is not None else default for bound, default in zip(
@@ -35,14 +37,14 @@ def test_whatever_is_wanted_shares_a_term(low: int, length: int | None, bounds: 
         assert indexed & set(SMALL.ask(wanted))
 
 
-@given(low=st.integers(0, 511), from_=st.integers(0, 511), to=st.integers(0, 511))
+@given(low=st.integers(0, 1023), from_=st.integers(0, 1023), to=st.integers(0, 1023))
 def test_a_point_outside_of_the_range_is_not_found(low: int, from_: int, to: int) -> None:
     shared = set(SMALL.index(low, low)) & set(SMALL.ask(Wanted(low=from_, high=to)))
     assert bool(shared) == (from_ <= low <= to)
     assert len(shared) <= 1
 
 
-@given(low=st.integers(0, 511), other=st.tuples(st.integers(0, 511), st.integers(0, 511)))
+@given(low=st.integers(0, 1023), other=st.tuples(st.integers(0, 1023), st.integers(0, 1023)))
 def test_two_questions_about_one_value_are_one(low: int, other: tuple[int, int]) -> None:
     both = Wanted(low=other[0]) & Wanted(high=other[1])
     assert both == Wanted(low=other[0], high=other[1])

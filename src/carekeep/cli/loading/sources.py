@@ -107,7 +107,13 @@ def _ids_of(entries: Any) -> dict[str, str]:
         if not isinstance(full_url, str) or not isinstance(type_, str):
             continue
         found = _URN.fullmatch(full_url)
-        id_ = given if isinstance(given, str) else found[1].lower() if found else str(uuid.uuid5(uuid.NAMESPACE_URL, full_url))
+        id_ = (
+            given
+            if isinstance(given, str)
+            else found[1].lower()
+            if found
+            else str(uuid.uuid5(uuid.NAMESPACE_URL, full_url))
+        )
         ids[full_url] = f"{type_}/{id_}"
     return ids
 

@@ -46,6 +46,5 @@ def reader(parameter: SearchParameter, modifier: str) -> Reader | None:
 
 def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
     """The modifiers that a parameter takes, without the names of types, sorted."""
-    kinds = {parameter.type: parameter}
-    known = {modifier for kind, modifier in _READERS if kind in kinds and modifier and reader(parameter, modifier)}
+    known = {name for kind, name in _READERS if kind == parameter.type and name and reader(parameter, name)}
     return tuple(sorted(known | {"missing"}))

@@ -21,16 +21,15 @@ class LedgerRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, one response."""
         try:
-            request = read_request(scope, receive)
-            if request.method != "GET":
-                raise problem(405, "not-supported", "The ledger can only be read.")
-            response = await self._route(request)
+            response = await self._route(read_request(scope, receive))
         except Exception as error:  # noqa: BLE001 - the last line of defence
             found = as_problem(error)
             response = answer(found) if found else unexpected()
         await send_response(response, send)
 
     async def _route(self, request: Request) -> Response:
+        if request.method != "GET":
+            raise problem(405, "not-supported", "The ledger can only be read.")
         match request.segments[1:]:
             case ("key",):
                 return Response(200, f"{self._services.ledger_key}\n".encode(), _TEXT)

@@ -5,7 +5,7 @@ from typing import Any
 
 from carekeep.fhir import RESOURCE_TYPES, Issue, JsonLimits, JsonRefused, parse_json, validate
 from carekeep.records import Stored
-from carekeep.web.http import Request, Response
+from carekeep.web.http import Request, Response, number
 from carekeep.web.problems import Problem, problem
 
 MAX_RESOURCE = 8 * 1024 * 1024  # bytes
@@ -15,7 +15,7 @@ _READABLE = ("*/*", "application/*", "application/fhir+json", "application/json"
 
 
 def check_accept(request: Request) -> None:
-    """Raises 406 when the client can read nothing that we write. ``_format`` overrides ``Accept`` (FHIR R4 §3.1.0.1.11)."""
+    """Raises 406 when the client can read nothing that we write."""
     accept = request.headers.get(b"accept")
     if accept is None or accept == b"*/*" or b"json" in accept:
         return
@@ -75,10 +75,10 @@ def expected_version(header: str | None) -> int | None:
     """The version in If-Match. Raises 400 for one that no version of ours could have."""
     if header is None:
         return None
-    text = header.strip().removeprefix("W/").strip('"')
-    if not text.isdecimal() or len(text) > 15:
+    version = number(header.strip().removeprefix("W/").strip('"'))
+    if version is None:
         raise problem(400, "value", 'If-Match must be one version of this record, like W/"3".')
-    return int(text)
+    return version
 
 
 def return_preference(request: Request) -> str:

@@ -19,9 +19,7 @@ def history_bundle(fhir_url: str, reference: str, versions: Sequence[Stored], co
     return _bundle("history", [_version_entry(fhir_url, version) for version in versions], links)
 
 
-def searchset(
-    fhir_url: str, matches: Iterable[Stored], links: list[dict[str, str]], *, total: int | None
-) -> bytes:
+def searchset(fhir_url: str, matches: Iterable[Stored], links: list[dict[str, str]], *, total: int | None) -> bytes:
     """A page of search results."""
     return _bundle("searchset", [_match_entry(fhir_url, match) for match in matches], links, total)
 

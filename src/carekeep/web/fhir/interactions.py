@@ -10,7 +10,7 @@ from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.web.fhir.bodies import expected_version, read_resource, return_preference, version_headers, written
 from carekeep.web.fhir.bundles import history_bundle
 from carekeep.web.fhir.writing import Operation, carry_out, check_writable
-from carekeep.web.http import Response
+from carekeep.web.http import Response, number
 from carekeep.web.passage import Passage, target_of, what_of
 from carekeep.web.problems import Problem, problem
 
@@ -28,9 +28,10 @@ async def read(passage: Passage, type_: str, id_: str) -> Response:
 async def vread(passage: Passage, type_: str, id_: str, version: str) -> Response:
     """One version, current or not."""
     await passage.authenticate(Action.VREAD)
-    if not version.isdecimal() or len(version) > 15:
+    wanted = number(version)
+    if wanted is None:
         raise problem(404, "not-found", "There is no such version.")
-    reading = passage.services.vault.read_version(type_, id_, int(version))
+    reading = passage.services.vault.read_version(type_, id_, wanted)
     return await _release(passage, Action.VREAD, await _find(passage, Action.VREAD, type_, reading))
 
 
@@ -63,9 +64,10 @@ def _history_page(passage: Passage) -> tuple[int, int | None]:
             continue
         if name not in {"_count", "_before"}:
             raise problem(400, "not-supported", "This parameter of history is not supported.", name)
-        if not value.isdecimal() or len(value) > 9:
+        given = number(value)
+        if given is None:
             raise problem(400, "value", f"{name} must be a number.", name)
-        numbers[name] = int(value)
+        numbers[name] = given
     return max(1, min(numbers.get("_count", 50), _MAX_HISTORY)), numbers.get("_before")
 
 

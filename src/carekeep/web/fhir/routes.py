@@ -109,5 +109,3 @@ def _answer_to(error: Exception) -> Response:
     where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
     _log.error("unexpected %s at %s", type(error).__name__, where)
     return unexpected()
-
-

@@ -22,7 +22,7 @@ _MOST_SORTED = 10_000
 
 
 async def search_by_get(passage: Passage, type_: str) -> Response:
-    """``GET [type]?…``"""
+    """``GET [type]?…``."""
     await passage.authenticate(Action.SEARCH)
     return await _search(passage, type_, passage.request.pairs())
 

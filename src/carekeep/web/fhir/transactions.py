@@ -53,12 +53,7 @@ async def bundle(passage: Passage, route: Route) -> Response:
         responses = await _each_alone(passage, route, asked.entries)
     else:
         responses = await _all_or_nothing(passage, route, asked)
-    return Response(200, dump_json_with_fragments(response_bundle(asked.kind, responses)))
-
-
-def dump_json_with_fragments(bundle_: dict[str, Any]) -> bytes:
-    """A Bundle whose resources are the stored bytes."""
-    return orjson.dumps(bundle_)
+    return Response(200, dump_json(response_bundle(asked.kind, responses)))
 
 
 async def _each_alone(passage: Passage, route: Route, entries: Sequence[BundleEntry]) -> list[EntryResponse]:
@@ -126,7 +121,8 @@ async def _all_or_nothing(passage: Passage, route: Route, asked: RequestBundle) 
     changes = [entry for entry in processing_order(entries) if entry.method not in _READS]
     outcomes = await carry_out(passage, TRANSACTION, [_operation(entry) for entry in changes]) if changes else []
     responses = {
-        entry.position: _changed(passage, entry, outcome) for entry, outcome in zip(changes, outcomes, strict=True)
+        entry.position: _changed(passage.services.fhir_url, outcome)
+        for entry, outcome in zip(changes, outcomes, strict=True)
     }
     for entry in entries:
         if entry.method in _READS:
@@ -150,7 +146,9 @@ async def _with_targets(passage: Passage, entries: Sequence[BundleEntry]) -> lis
                 at = f"Bundle.entry[{entry.position}].resource"
                 targets[reference] = await single_match(passage, reference, at)
     return [
-        replace(entry, resource=rewrite_references(entry.resource, targets, entry.full_url)) if entry.resource else entry
+        replace(entry, resource=rewrite_references(entry.resource, targets, entry.full_url))
+        if entry.resource
+        else entry
         for entry in named
     ]
 
@@ -165,17 +163,17 @@ def _operation(entry: BundleEntry) -> Operation:
     )
 
 
-def _changed(passage: Passage, entry: BundleEntry, outcome: Outcome) -> EntryResponse:
+def _changed(fhir_url: str, outcome: Outcome) -> EntryResponse:
     stored = outcome.stored
     if stored is None or stored.deleted:
         return EntryResponse(status=_status(204))
-    location = f"{passage.services.fhir_url}/{stored.reference}/_history/{stored.version}"
+    location = f"{fhir_url}/{stored.reference}/_history/{stored.version}"
     return EntryResponse(
         status=_status(201 if outcome.created else 200),
         location=location,
         etag=f'W/"{stored.version}"',
         last_modified=format_instant(stored.last_updated_ms),
-        full_url=f"{passage.services.fhir_url}/{stored.reference}",
+        full_url=f"{fhir_url}/{stored.reference}",
         resource=orjson.Fragment(stored.body),
     )
 

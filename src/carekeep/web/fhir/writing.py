@@ -32,11 +32,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation came to. ``created`` decides between 201 and 200; ``stored`` is None where nothing was there."""
+    """What an operation came to: ``stored`` is None where there was nothing to delete."""
 
     stored: Stored | None
-    created: bool
     decision: Decision
+    created: bool = False
 
 
 async def carry_out(passage: Passage, action: str, operations: Sequence[Operation]) -> list[Outcome]:
@@ -89,13 +89,13 @@ async def _apply(passage: Passage, draft: Draft, operation: Operation) -> Outcom
     await passage.demand(Action.UPDATE, target_of(current), what=(what_of(current),))
     decision = await passage.demand(Action.UPDATE, target_of_resource(operation.resource))
     stored = await draft.update(operation.resource, current, place)
-    return Outcome(stored, current.deleted, decision)
+    return Outcome(stored, decision, created=current.deleted)
 
 
 async def _create(passage: Passage, draft: Draft, operation: Operation, resource: dict[str, Any]) -> Outcome:
     resource["id"] = operation.id
     decision = await passage.demand(Action.CREATE, target_of_resource(resource))
-    return Outcome(await draft.create(resource, operation.id), True, decision)
+    return Outcome(await draft.create(resource, operation.id), decision, created=True)
 
 
 async def _delete(passage: Passage, draft: Draft, operation: Operation) -> Outcome:
@@ -103,11 +103,11 @@ async def _delete(passage: Passage, draft: Draft, operation: Operation) -> Outco
     try:
         current, place = await passage.services.vault.locate(operation.type, operation.id, operation.if_version)
     except NotFound:
-        return Outcome(None, False, await passage.demand(Action.DELETE, Target(operation.type, (), ())))
+        return Outcome(None, await passage.demand(Action.DELETE, Target(operation.type, (), ())))
     decision = await passage.demand(Action.DELETE, target_of(current), what=(what_of(current),))
     if current.deleted:
-        return Outcome(None, False, decision)
-    return Outcome(await draft.delete(current, place), False, decision)
+        return Outcome(None, decision)
+    return Outcome(await draft.delete(current, place), decision)
 
 
 def check_writable(type_: str) -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from carekeep.fhir.search.expressions import Path
+from carekeep.fhir.search.expressions import Json, Path
 from carekeep.fhir.search.ranges import Line, Wanted
-from carekeep.fhir.search.values.sought import Json
 from carekeep.fhir.search.values.text import BadValue
 
 DAY_MS = 86_400_000

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from carekeep.fhir.search.expressions import Path
+from carekeep.fhir.search.expressions import Json, Path
 from carekeep.fhir.search.ranges import Line, Wanted
-from carekeep.fhir.search.values.sought import Json
 from carekeep.fhir.search.values.text import BadValue, split, unescape
 
 # Leaves are steps of 1/32 of a power of two between 2^-20 and 2^44, on both sides of zero: the index is good to about

@@ -3,10 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from carekeep.fhir.search.expressions import Json, Path
-from carekeep.fhir.search.ranges import Wanted
-
-__all__ = ["Json", "Ranged", "Sought"]
+from carekeep.fhir.search.expressions import Path
 
 
 class Sought(Protocol):
@@ -22,12 +19,4 @@ class Sought(Protocol):
 
     def terms(self, path: Path) -> Iterable[bytes] | None:
         """What to look for in the index at this path."""
-        ...
-
-
-class Ranged(Sought, Protocol):
-    """A sought value on an ordered line; two of them may narrow each other."""
-
-    def wanted(self) -> Wanted | None:
-        """The leaves in question, or None if the index cannot tell."""
         ...

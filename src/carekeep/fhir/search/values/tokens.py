@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from carekeep.fhir.search.expressions import Path
-from carekeep.fhir.search.values.sought import Json
+from carekeep.fhir.search.expressions import Json, Path
 from carekeep.fhir.search.values.text import BadValue, normalise, split, unescape
 
 _TELEPHONE = re.compile(r"[\s().\-/]+")
