@@ -31,7 +31,7 @@ class Draft:
         self._new_seq = new_seq
         self._new_keys: dict[int, Prepared[ScopeKeys]] = {}
         self._places: list[tuple[int, bytes, int, int]] = []
-        self._versions: list[tuple[int, int, int, bytes]] = []
+        self._versions: list[tuple[int, int, int, int, bytes]] = []
         self._tags: list[tuple[int, int, int]] = []
         self._advances: list[tuple[int, int, int, int]] = []
         self._untags: list[tuple[int, int, int]] = []
@@ -43,7 +43,7 @@ class Draft:
         """A new record's first version. Raises KeyDestroyed when its patient has been forgotten."""
         stored = self._version_of(resource, id_, 1)
         keys = await self._keys_of(stored)
-        place = Place(self._keyring.rid(stored.type, id_), keys.scope, self._new_seq(self._now_ms), 1)
+        place = Place(self._keyring.rid(stored.type, id_), keys.scope, stored.written, 1)
         self._places.append((place.seq, place.rid, place.scope, 1))
         self._tags.extend((scope, tag, place.seq) for scope, tag in tags_of(resource, keys, self._keyring))
         return self._write(stored, place, keys)
@@ -60,7 +60,14 @@ class Draft:
     async def delete(self, current: Stored, at: Place) -> Stored:
         """A last version without content. The versions before it stay readable through history."""
         keys = await self._keyring.scope(at.scope)
-        stored = replace(current, version=current.version + 1, last_updated_ms=self._now_ms, deleted=True, body=b"")
+        stored = replace(
+            current,
+            version=current.version + 1,
+            last_updated_ms=self._now_ms,
+            deleted=True,
+            written=self._next_number(),
+            body=b"",
+        )
         self._retag(tags_of(current.resource, keys, self._keyring), frozenset(), at.seq)
         return self._advance(stored, at, keys)
 
@@ -74,7 +81,7 @@ class Draft:
         if self._homes:
             steps.append(Insert("record_home", ("seq", "until_version", "scope"), self._homes))
         if self._versions:
-            steps.append(Insert("record_version", ("scope", "seq", "version", "sealed"), self._versions))
+            steps.append(Insert("record_version", ("scope", "seq", "version", "written", "sealed"), self._versions))
         if self._untags:
             steps.append(Change(UNTAG, self._untags))
         if self._tags:
@@ -112,6 +119,7 @@ class Draft:
             deleted=False,
             patients=patients_of(served),
             labels=labels_of(served),
+            written=self._next_number(),
             body=dump_json(served),
         )
 
@@ -123,10 +131,13 @@ class Draft:
 
     def _write(self, stored: Stored, place: Place, keys: ScopeKeys) -> Stored:
         sealed = seal(stored, place, keys.cipher)
-        self._versions.append((place.scope, place.seq, place.version, sealed))
+        self._versions.append((place.scope, place.seq, place.version, stored.written, sealed))
         self._pins.append(Pin("record_version", place.pin_key, hashlib.sha256(sealed).digest()))
         self.stored.append(stored)
         return stored
+
+    def _next_number(self) -> int:
+        return self._new_seq(self._now_ms)
 
     def _retag(self, old: Tags, new: Tags, seq: int) -> None:
         self._untags.extend((scope, tag, seq) for scope, tag in old - new)

@@ -20,8 +20,9 @@ class Stored:
     """One version of one record, decrypted.
 
     ``last_updated_ms`` is milliseconds since 1970 (UTC). ``patients`` are the ids of the patients in whose
-    compartment the record is, its owner first; ``labels`` are ``system|code``. ``body`` is FHIR JSON, empty for
-    a deletion.
+    compartment the record is, its owner first; ``labels`` are ``system|code``. ``written`` puts versions in the order
+    of their writing, whatever record they are of (time in its high bits, see ``numbering``). ``body`` is FHIR JSON,
+    empty for a deletion.
     """
 
     type: str
@@ -31,6 +32,7 @@ class Stored:
     deleted: bool
     patients: tuple[str, ...]
     labels: tuple[str, ...]
+    written: int
     body: bytes
 
     @property
@@ -74,6 +76,7 @@ def seal(stored: Stored, place: Place, cipher: Cipher) -> bytes:
             stored.deleted,
             stored.patients,
             stored.labels,
+            stored.written,
         )
     )
     plaintext = b"%b%b%b" % (len(header).to_bytes(_HEADER_LENGTH, "big"), header, stored.body)
@@ -84,5 +87,5 @@ def unseal(sealed: bytes, place: Place, cipher: Cipher) -> Stored:
     """The version behind a ciphertext. Raises Tampered when row, place or key do not belong together."""
     plaintext = cipher.open(sealed, place.associated_data())
     end = _HEADER_LENGTH + int.from_bytes(plaintext[:_HEADER_LENGTH], "big")
-    type_, id_, version, last_updated_ms, deleted, patients, labels = orjson.loads(plaintext[_HEADER_LENGTH:end])
-    return Stored(type_, id_, version, last_updated_ms, deleted, tuple(patients), tuple(labels), plaintext[end:])
+    type_, id_, version, updated, deleted, patients, labels, written = orjson.loads(plaintext[_HEADER_LENGTH:end])
+    return Stored(type_, id_, version, updated, deleted, tuple(patients), tuple(labels), written, plaintext[end:])

@@ -14,7 +14,7 @@ from carekeep.records.envelope import Place, unseal
 from carekeep.storage import Database, Finding, Row
 
 _VERSIONS = """
-    SELECT r.rid, v.scope, v.seq, v.version, v.sealed, r.version, r.scope
+    SELECT r.rid, v.scope, v.seq, v.version, v.written, v.sealed, r.version, r.scope
       FROM record_version v LEFT JOIN record r ON r.seq = v.seq
 """
 _HEADLESS = """
@@ -70,7 +70,7 @@ async def verify_records(database: Database, keyring: Keyring) -> AsyncIterator[
 
 
 async def _check_version(row: Row, keyring: Keyring, expected: _TagSums, forgotten: set[int]) -> Finding | None:
-    rid, scope, seq, version, sealed, current_version, current_scope = row
+    rid, scope, seq, version, written, sealed, current_version, current_scope = row
     if rid is None:
         return Finding(f"record_version {seq}/{version}", "it belongs to no record")
     place = Place(rid, scope, seq, version)
@@ -84,7 +84,7 @@ async def _check_version(row: Row, keyring: Keyring, expected: _TagSums, forgott
         return Finding(f"record_version {place.pin_key}", "its patient's key is missing")
     except Tampered:
         return Finding(f"record_version {place.pin_key}", "it does not open at this place")
-    if keyring.rid(stored.type, stored.id) != rid or stored.version != version:
+    if keyring.rid(stored.type, stored.id) != rid or (stored.version, stored.written) != (version, written):
         return Finding(f"record_version {place.pin_key}", "it is another record than its row says")
     if version > current_version:
         return Finding(

@@ -42,9 +42,11 @@ CREATE TABLE record_version (
     scope   bigint NOT NULL,
     seq     bigint NOT NULL,
     version bigint NOT NULL,
+    written bigint NOT NULL,
     sealed  bytea  NOT NULL,
     PRIMARY KEY (scope, seq, version)
 );
+CREATE INDEX record_version_written ON record_version (scope, written);
 
 CREATE TABLE record_home (
     seq           bigint NOT NULL,

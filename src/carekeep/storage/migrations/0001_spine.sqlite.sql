@@ -43,9 +43,11 @@ CREATE TABLE record_version (
     scope   INTEGER NOT NULL,
     seq     INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    written INTEGER NOT NULL,
     sealed  BLOB    NOT NULL,
     PRIMARY KEY (scope, seq, version)
 ) STRICT;
+CREATE INDEX record_version_written ON record_version (scope, written);
 
 CREATE TABLE record_home (
     seq           INTEGER NOT NULL,

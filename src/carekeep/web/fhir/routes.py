@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from carekeep.web.fhir import interactions, searching
 from carekeep.web.fhir.bodies import check_accept, known_type
-from carekeep.web.fhir.break_glass import break_glass
 from carekeep.web.fhir.capability import Capability
+from carekeep.web.fhir.operations import Level, operation_at
 from carekeep.web.fhir.transactions import bundle
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from carekeep.web.passage import Passage
@@ -50,6 +50,12 @@ class FhirRoutes:
             case () | ("",):
                 only(request, "POST")
                 return await bundle(passage, self._route)
+            case (name,) if name.startswith("$"):
+                return await operate(passage, request, "system", name, "", "")
+            case (type_, name) if name.startswith("$"):
+                return await operate(passage, request, "type", name, known_type(type_), "")
+            case (type_, id_, name) if name.startswith("$"):
+                return await operate(passage, request, "instance", name, known_type(type_), checked_id(id_))
             case (type_,):
                 return await self._on_type(passage, request, known_type(type_))
             case (type_, "_search"):
@@ -63,9 +69,6 @@ class FhirRoutes:
             case (type_, id_, "_history", version):
                 only(request, "GET")
                 return await interactions.vread(passage, known_type(type_), checked_id(id_), version)
-            case ("Patient", id_, "$break-glass"):
-                only(request, "POST")
-                return await break_glass(passage, checked_id(id_))
         raise problem(404, "not-found", "There is nothing at this URL.")
 
     async def _on_type(self, passage: Passage, request: Request, type_: str) -> Response:
@@ -81,6 +84,15 @@ class FhirRoutes:
         if request.method == "PUT":
             return await interactions.update(passage, type_, id_)
         return await interactions.delete(passage, type_, id_)
+
+
+async def operate(passage: Passage, request: Request, level: Level, name: str, type_: str, id_: str) -> Response:
+    """Run the operation of a name. Raises 404 when there is none here."""
+    operation = operation_at(level, name.removeprefix("$"), type_)
+    if operation is None:
+        raise problem(404, "not-supported", "There is no operation of this name here.")
+    only(request, *operation.methods)
+    return await operation.run(passage, type_, id_)
 
 
 def only(request: Request, *methods: str) -> None:

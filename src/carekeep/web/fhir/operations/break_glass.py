@@ -11,7 +11,7 @@ _MAX_BODY = 16 * 1024
 TOPIC = "break-glass"
 
 
-async def break_glass(passage: Passage, patient_id: str) -> Response:
+async def break_glass(passage: Passage, type_: str, patient_id: str) -> Response:
     """Open emergency access to one patient. The body is a Parameters with ``reason`` (valueString).
 
     Answers with Parameters that say until when. The entry in the ledger names the grant, which keeps the reason.
@@ -19,7 +19,7 @@ async def break_glass(passage: Passage, patient_id: str) -> Response:
     await passage.authenticate(Action.BREAK_GLASS)
     passage.purpose = Purpose.ETREAT  # opening emergency access states the purpose by itself
     reason = _reason(await read_json(passage.request, _MAX_BODY))
-    decision = await passage.demand(Action.BREAK_GLASS, Target("Patient", (patient_id,), ()))
+    decision = await passage.demand(Action.BREAK_GLASS, Target(type_, (patient_id,), ()))
     try:
         prepared = await passage.services.break_glass.prepare_open(passage.principal, patient_id, reason)
     except BreakGlassRefused as refused:
