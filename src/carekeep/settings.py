@@ -1,20 +1,22 @@
 """What an installation says about itself: one small TOML file, ``carekeep.toml``, in its home folder."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 FILE_NAME = "carekeep.toml"
 _LAST_PORT = 65535
 MOST_WORKERS = 64
-_KNOWN = frozenset(
-    {"base_url", "bind", "port", "workers", "database_url", "ledger_origin", "tls_certificate", "tls_key"}
-)
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the text names the setting, the file, and what to write instead."""
+
+
+def _setting(default: Any, about: str) -> Any:
+    return field(default=default, metadata={"about": about})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,14 @@ class Settings:
     """
 
     home: Path
-    base_url: str = "https://localhost:8443"
-    bind: str = "127.0.0.1"
-    port: int = 8443
-    workers: int = 1
-    database_url: str = ""
-    ledger_origin: str = "localhost/carekeep"
-    tls_certificate: str = "tls/server.pem"
-    tls_key: str = "tls/server.key"
+    base_url: str = _setting("https://localhost:8443", "What clients see; FHIR is below it at `/fhir`.")
+    bind: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(8443, "The port to listen on.")
+    workers: int = _setting(1, "How many web workers, each a process of its own.")
+    database_url: str = _setting("", "`postgresql://…`; empty for a SQLite file in the folder.")
+    ledger_origin: str = _setting("localhost/carekeep", "The ledger's name in checkpoints. Never changes once in use.")
+    tls_certificate: str = _setting("tls/server.pem", "The certificate chain, PEM; relative to the folder.")
+    tls_key: str = _setting("tls/server.key", "Its key, PEM.")
 
     @property
     def database(self) -> str:
@@ -80,9 +82,10 @@ def load_settings(home: Path) -> Settings:
         raise SettingsError(f"{path} does not exist. Run `carekeep init --home {home}` first.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.") from None
-    unknown = sorted(values.keys() - _KNOWN)
+    known = {each.name for each in fields(Settings)} - {"home"}
+    unknown = sorted(values.keys() - known)
     if unknown:
-        raise SettingsError(f"{path}: unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(_KNOWN))}.")
+        raise SettingsError(f"{path}: unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(known))}.")
     for name, value in values.items():
         expected = type(getattr(Settings(home), name))
         if type(value) is not expected:
@@ -108,7 +111,7 @@ def write_settings(settings: Settings) -> None:
     """Write the file that ``load_settings`` reads; only what differs from the defaults."""
     defaults = Settings(settings.home)
     lines = ["# Carekeep's settings. `carekeep doctor` explains what is wrong with them.\n"]
-    for name in sorted(_KNOWN):
+    for name in sorted({each.name for each in fields(Settings)} - {"home"}):
         value = getattr(settings, name)
         if value != getattr(defaults, name) or name in {"base_url", "port"}:
             text = (

@@ -1,6 +1,7 @@
 """``carekeep ledger``: verify, show, prove, key."""
 
 import datetime
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from carekeep.storage import Finding
 
 _MOST_FINDINGS = 100
 _ENTRY_ID_SIZE = 16  # bytes
+_LONG_ID = re.compile(r"([0-9a-f]{8})[0-9a-f-]{20,}")
 
 
 class EntryIdType(click.ParamType[EntryId]):
@@ -123,7 +125,7 @@ def show(home: Path, entry: EntryId | None, patient: str | None, last: int, as_j
         put_json([_facts(sealed, opened) for sealed, opened in found])
         return
     put_table(
-        ("index", "when", "who", "action", "outcome", "what", "why"),
+        ("index", "when", "outcome", "who", "action", "purpose", "what", "why"),
         [_line(sealed, opened) for sealed, opened in found],
     )
 
@@ -150,7 +152,13 @@ def _line(sealed: SealedEntry, opened: Entry) -> tuple[str, ...]:
     shown = [what.reference if what.version is None else f"{what.reference} v{what.version}" for what in opened.what]
     more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
     index = "waiting" if sealed.index is None else str(sealed.index)
-    return index, when, who, opened.action, opened.outcome, (shown[0] if shown else "") + more, opened.reason
+    what = (shown[0] if shown else "") + more
+    return index, when, opened.outcome, _short(who), opened.action, opened.purpose, _short(what), opened.reason
+
+
+def _short(text: str) -> str:
+    """A line for people: of long ids the beginning; ``--json`` has them whole."""
+    return _LONG_ID.sub(r"\1…", text)
 
 
 @ledger.command("prove")
@@ -164,8 +172,7 @@ def prove_entry(home: Path, entry: EntryId, output: Path | None) -> None:
 
     \b
     Example: carekeep ledger prove 0193a2… --output my-access.tlog-proof
-             carekeep ledger key > ledger.key
-             carekeep-verify --key ledger.key my-access.tlog-proof
+             python3 carekeep_verify.py --key "$(carekeep ledger key)" my-access.tlog-proof
     """
 
     async def work(system: System) -> str:
