@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from carekeep.audit import Ledger, RowReader, check_pins
+from carekeep.audit import Ledger, RowReader, SealedEntry, check_pins
 from carekeep.storage import Change, Database, Finding, Insert, Pin, Prepared
 from tests.audit.logs import (
+    KEYS,
     Attacker,
     a_ledger,
     a_sequencer,
@@ -139,6 +140,26 @@ async def test_what_changes_during_the_walk_is_no_finding(database: Database, le
 
     assert await found(ledger, {"system_key": rows}) == []
     assert await found(ledger, tables(database)) == []
+
+
+async def test_entries_that_are_integrated_during_the_walk_keep_their_order(database: Database) -> None:
+    class Moving(Ledger):
+        """Integrates everything, and changes a row again, between the walk of what waits and that of the log."""
+
+        moved = False
+
+        async def entries(self, start: int = 0, end: int = 2**63 - 1) -> AsyncIterator[SealedEntry]:
+            if not self.moved:
+                self.moved = True
+                await self.record(an_entry(), changed("a", b"a2"))
+                await integrate_all(a_sequencer(database))
+            async for entry in super().entries(start, end):
+                yield entry
+
+    ledger = Moving(database, KEYS)
+    await ledger.record(an_entry(), added("a", b"a1"))
+    assert await found(ledger, tables(database)) == []
+    assert ledger.moved
 
 
 async def test_a_tampered_row_is_found_while_other_things_change(database: Database, ledger: Ledger) -> None:

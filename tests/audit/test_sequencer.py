@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal
 
 import pytest
 
@@ -73,6 +74,14 @@ class Dying(Wrapped):
         if self._after:
             await super().commit(steps)
         raise StorageError("the process died")
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    """Cancel once: a task that loses the cancellation goes on, and is found here."""
+    task.cancel()
+    stopped, _ = await asyncio.wait([task], timeout=5)
+    assert stopped == {task}
+    assert task.cancelled()
 
 
 async def check_log(database: Database, ids: Sequence[bytes], published: Sequence[str] = ()) -> None:
@@ -289,6 +298,33 @@ async def test_a_rolled_back_database_is_not_signed_over(database: Database) -> 
         await a_sequencer(database, known_checkpoint=published[-1]).integrate()
 
 
+async def test_a_database_that_is_put_back_under_a_living_sequencer_is_not_signed_over(database: Database) -> None:
+    ledger = await a_log(database, 20)
+    attacker = Attacker(database)
+    yesterday = await attacker.snapshot()
+    sequencer = a_sequencer(database)
+    await record_all(ledger, range(20, 40))
+    await integrate_all(sequencer)
+    await attacker.restore(yesterday)
+    await record_all(ledger, range(40, 70))
+    with pytest.raises(LedgerBroken, match="rolled back"):
+        await sequencer.integrate()
+    assert await database.fetch("SELECT count(*) FROM ledger_entry") == [(20,)]
+
+
+async def test_an_entry_that_is_removed_while_it_is_integrated_comes_into_the_log(database: Database) -> None:
+    class Thief(Wrapped):
+        async def commit(self, steps: Sequence[Step]) -> None:
+            await Attacker(database).run("DELETE FROM ledger_pending WHERE entry_id <> $1", b"")
+            await super().commit(steps)
+
+    ids = await record_all(a_ledger(database), range(5))
+    await a_sequencer(database).integrate()
+    ids += await record_all(a_ledger(database), range(5, 10))
+    assert await a_sequencer(Thief(database)).integrate() == 5
+    await check_log(database, ids)
+
+
 async def test_a_kept_checkpoint_that_the_log_continues_is_fine(database: Database) -> None:
     published: list[str] = []
     ledger = await a_log(database, 20)
@@ -319,11 +355,29 @@ async def test_run_integrates_what_comes_and_gives_the_lease_back(database: Data
         assert not await other.hold()
         ids += await record_all(ledger, range(5, 8))
         assert open_checkpoint(await seen.get(), KEY).size == 8
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await stop(task)
         assert await other.hold()
     await check_log(database, ids)
+
+
+async def test_run_stops_even_if_it_is_nudged_in_the_same_moment(database: Database) -> None:
+    class Watched(asyncio.Event):
+        def __init__(self) -> None:
+            super().__init__()
+            self.awaited = asyncio.Event()
+
+        async def wait(self) -> Literal[True]:
+            self.awaited.set()
+            return await super().wait()
+
+    nudge = Watched()
+    sequencer = Sequencer(database, KEYS, ORIGIN, nudge=nudge)
+    task = asyncio.create_task(sequencer.run(Lease(database, "ledger", "first", lambda: NOON)))
+    async with asyncio.timeout(10):
+        await nudge.awaited.wait()
+        nudge.set()
+        await asyncio.sleep(0)
+        await stop(task)
 
 
 async def test_run_leaves_the_log_to_whoever_holds_the_lease(database: Database) -> None:
@@ -366,7 +420,5 @@ async def test_run_waits_for_a_database_that_is_away(database: Database, caplog:
     task = asyncio.create_task(sequencer.run(Lease(database, "ledger", "first", lambda: NOON)))
     async with asyncio.timeout(10):
         assert open_checkpoint(await seen.get(), KEY).size == 3
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await stop(task)
     assert "waits for the database: the network is away" in caplog.text

@@ -101,6 +101,12 @@ def test_the_specifications_example_of_70_000_leaves() -> None:
     assert width_at(Place(0, 274), 70_000) == width_at(Place(3, 0), 70_000) == 0
 
 
+def test_only_tiles_that_changed_are_written_again() -> None:
+    edge = Tiles([300]).edge
+    assert edge.append([]) == (edge, {})
+    assert set(edge.append([digest_of(300)])[1]) == {Place(0, 1)}
+
+
 def test_a_tree_of_256_is_one_full_tile_and_one_hash_above() -> None:
     assert {place: len(tile) // 32 for place, tile in Tiles([256]).items()} == {Place(0, 0): 256, Place(1, 0): 1}
 

@@ -130,6 +130,12 @@ async def test_missing_entries_are_found(attacker: Attacker, first: int, count: 
     assert findings[0].what.startswith("it is missing")
 
 
+async def test_an_entry_cut_off_with_its_hash_is_found(attacker: Attacker) -> None:
+    await attacker.run("DELETE FROM ledger_entry WHERE leaf_index = $1", SIZE - 1)
+    await attacker.run(_SET_TILE, (await attacker.value(_TILE, 0, 2))[:-32], 0, 2)
+    assert Finding(f"ledger entry {SIZE - 1}", "it is missing") in await found(attacker)
+
+
 async def test_all_entries_gone_is_found(attacker: Attacker) -> None:
     await attacker.run("DELETE FROM ledger_entry")
     assert (await found(attacker))[0] == Finding("ledger entry 0", "it is missing, and 255 more in its tile")

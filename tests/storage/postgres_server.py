@@ -38,6 +38,10 @@ class PostgresServer:
         """A new database with Carekeep's tables and no rows; returns its name."""
         return self._create(TEMPLATE)
 
+    def copy_of(self, name: str) -> str:
+        """A new database with all that ``name`` holds, to which nobody may be connected; returns its name."""
+        return self._create(name)
+
     def drop(self, name: str) -> None:
         """Removes a database, whoever is still connected to it."""
         self.maintenance.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

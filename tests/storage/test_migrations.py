@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,14 @@ LIST_TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
     "postgres": "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
 }
-OPEN = "import sys; from carekeep.storage import open_database; open_database(sys.argv[1])"
+# Starts slowly, as Python does, and then opens at a sign.
+OPEN_AT_A_SIGN = """
+import sys
+from carekeep.storage import open_database
+print(flush=True)
+sys.stdin.readline()
+open_database(sys.argv[1])
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -89,9 +97,13 @@ async def test_a_new_database_gets_every_table_and_a_date(empty_url: str) -> Non
 
 
 async def test_processes_that_start_at_once_migrate_once(empty_url: str) -> None:
-    starting = [asyncio.create_subprocess_exec(sys.executable, "-c", OPEN, empty_url) for _ in range(3)]
-    processes = await asyncio.gather(*starting)
-    assert await asyncio.gather(*(process.wait() for process in processes)) == [0, 0, 0]
+    command = (sys.executable, "-c", OPEN_AT_A_SIGN, empty_url)
+    processes = [await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        await process.stdout.readline()
+    await asyncio.gather(*(process.communicate(b"\n") for process in processes))
+    assert [process.returncode for process in processes] == [0, 0, 0, 0]
     database = open_database(empty_url)
     assert await database.fetch("SELECT number FROM schema_migration ORDER BY number") == [(1,)]
     await database.close()

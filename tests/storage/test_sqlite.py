@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from carekeep.storage import Database, Insert, StorageError, open_database, sqlite
+from carekeep.storage import Change, Database, Insert, StorageError, open_database, sqlite
 from carekeep.storage.sqlite_file import statements
 from tests.storage.rows import insert, outcome, table
 
@@ -32,6 +32,10 @@ def mode_of(path: Path, ending: str) -> int:
 
 def size_of(path: Path, ending: str) -> int:
     return Path(f"{path}{ending}").stat().st_size
+
+
+def occurrences(path: Path, content: bytes) -> int:
+    return path.read_bytes().count(content)
 
 
 @contextmanager
@@ -96,13 +100,29 @@ async def test_close_waits_for_another_process(path: Path) -> None:
     await waiting
 
 
+async def test_a_key_that_was_destroyed_is_not_left_in_the_file(path: Path) -> None:
+    database = open_database(f"sqlite://{path}")
+    keys = [(scope, 1, b"wrapped key %d " % scope * 4, None) for scope in range(50)]
+    await database.commit([Insert("patient_key", ("scope", "epoch", "wrapped", "destroyed_ms"), keys)])
+    destroy = "UPDATE patient_key SET wrapped = NULL, destroyed_ms = 1 WHERE scope = $1"
+    await database.commit([Change(destroy, [(7,)], expect=1)])
+    await database.close()
+    assert occurrences(path, b"wrapped key 7 ") == 0
+    assert occurrences(path, b"wrapped key 8 ") == 4
+
+
 async def test_a_disk_that_fails_acknowledges_nothing_and_ends_writing(database: Database, path: Path) -> None:
     await database.commit([insert("safe")])
     written = size_of(path, "-wal")
     large = Insert("system_key", ("name", "wrapped"), [("large", bytes(200_000))])
     with files_up_to(written + 50_000):
-        outcomes = await asyncio.gather(*(outcome(database, steps) for steps in ([insert("lost")], [large])))
-    assert outcomes == [StorageError, StorageError]
+        failures = await asyncio.gather(
+            *(database.commit(steps) for steps in ([insert("lost")], [large])), return_exceptions=True
+        )
+    assert [type(failure) for failure in failures] == [StorageError, StorageError]
+    assert all(
+        "SQLITE_IOERR" in str(failure) and "outcome of the unit is unknown" in str(failure) for failure in failures
+    )
     with pytest.raises(StorageError, match="Check the disk"):
         await database.commit([insert("more")])
     assert await table(database) == {"safe": 1}

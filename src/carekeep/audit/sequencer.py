@@ -24,7 +24,6 @@ BATCH = 1024
 PACE_S = 0.05  # between batches that were not full: many small ones cost the writers more than they gain
 IDLE_S = 0.2  # entries of other processes come without a nudge
 LEASE_S = 2.0
-MOST_ATTEMPTS = 5
 
 _PENDING = "SELECT entry_id, leaf FROM ledger_pending ORDER BY entry_id LIMIT $1"
 _TAKE = "DELETE FROM ledger_pending WHERE entry_id = $1"
@@ -93,7 +92,6 @@ class Sequencer:
 
         Losing to another sequencer costs a new attempt and nothing else.
         """
-        attempts = 0
         while True:
             tip = self._tip or await self._load()
             pending = await self._database.fetch(_PENDING, (BATCH,))
@@ -104,9 +102,9 @@ class Sequencer:
             try:
                 await self._database.commit(_steps(tip, pending, tiles, edge.size, text))
             except Conflict:
-                attempts = await self._after_conflict(tip, pending, attempts)
+                await self._after_conflict(tip, pending)
                 continue
-            self._tip = _Tip(text, edge)
+            self._tip, self._known = _Tip(text, edge), text
             if self._sink is not None:
                 self._sink(text)
             return len(pending)
@@ -141,13 +139,14 @@ class Sequencer:
     async def _rest(self) -> None:
         await asyncio.sleep(PACE_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._nudge.wait(), IDLE_S - PACE_S)
+            async with asyncio.timeout(IDLE_S - PACE_S):  # wait_for can lose a cancellation that meets the nudge
+                await self._nudge.wait()
 
-    async def _after_conflict(self, lost: _Tip, pending: list[Row], attempts: int) -> int:
+    async def _after_conflict(self, lost: _Tip, pending: list[Row]) -> None:
         """Find out who was first: another sequencer (fine), or an entry that is in the log already (not fine)."""
         self._tip = None
         if (await self._load()).text != lost.text:
-            return 0
+            return
         for entry_id, _ in pending:
             row = await self._database.fetch_one(_TWICE, (entry_id,))
             if row is not None:
@@ -155,12 +154,10 @@ class Sequencer:
                     f"entry {entry_id.hex()} waits to be integrated and is in the log already, at index {row[0]}: "
                     "somebody put it back. Run `carekeep ledger verify`."
                 )
-        if attempts >= MOST_ATTEMPTS:
-            raise LedgerBroken(
-                f"the entries after index {lost.edge.size} cannot be written although nobody else writes them. "
-                "Run `carekeep ledger verify`."
-            )
-        return attempts + 1
+        raise LedgerBroken(
+            f"the entries from index {lost.edge.size} on cannot be written although nobody else has written them. "
+            "Run `carekeep ledger verify`."
+        )
 
     async def _load(self) -> _Tip:
         """Take up the log from the database, or begin it; only after it was found to be the one that was signed."""
@@ -171,7 +168,8 @@ class Sequencer:
             edge = await self._check(head)
         except (NoteRefused, TileMissing) as error:
             raise LedgerBroken(f"{error}. Run `carekeep ledger verify`.") from error
-        self._tip = _Tip(head.checkpoint, edge)
+        # From here on the log must continue what this process has seen, even if the database is put back under it.
+        self._tip, self._known = _Tip(head.checkpoint, edge), head.checkpoint
         return self._tip
 
     async def _begin(self) -> Head:
@@ -236,6 +234,7 @@ def _steps(tip: _Tip, pending: list[Row], tiles: dict[Place, bytes], size: int, 
             ("leaf_index", "entry_id", "leaf"),
             [(index, entry_id, leaf) for index, (entry_id, leaf) in enumerate(pending, start=start)],
         ),
-        Change(_TAKE, [(entry_id,) for entry_id, _ in pending], expect=len(pending)),
+        # Not `expect`: if somebody removes what waits while it is being integrated, it comes into the log all the same.
+        Change(_TAKE, [(entry_id,) for entry_id, _ in pending]),
         Change(_TILE, [(place.level, place.number, hashes) for place, hashes in tiles.items()], expect=len(tiles)),
     ]

@@ -61,7 +61,8 @@ class PostgresDatabase:
         connection = await self._server.connect(read_only=True)
         self._streams.add(connection)
         try:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute("BEGIN")
+            # A cursor on the server keeps the snapshot of the moment when it was declared.
             async with psycopg.AsyncRawServerCursor(connection, "stream") as cursor:
                 await cursor.execute(sql.encode(), params, binary=True)
                 while rows := await cursor.fetchmany(batch):

@@ -134,12 +134,11 @@ class SqliteDatabase:
                 outcomes += self._run_group(group)
             self._writer.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # Whatever it is: no caller waits for ever, nothing half-done stays.
-            self._abandon(error)
-            return [storage_error(error)] * len(batch)
+            return [self._abandon(error)] * len(batch)
         return outcomes
 
-    def _abandon(self, error: Exception) -> None:
-        """Rolls the transaction back. After an error of the disk itself, takes no more units.
+    def _abandon(self, error: Exception) -> StorageError:
+        """Rolls the transaction back, and says why. After an error of the disk itself, takes no more units.
 
         When an fsync fails, the system forgets which pages did not reach the disk, and a later fsync that succeeds
         proves nothing about them. So nothing is promised any more until the file has been opened, and recovered, anew.
@@ -154,6 +153,9 @@ class SqliteDatabase:
             waiting, self._queue = self._queue, []
             for unit in waiting:
                 unit.fail(StorageError(self._refusal))
+            # Frames of the log that did reach the disk may be found complete by the next recovery.
+            return StorageError(f"{self._refusal} The outcome of the unit is unknown until then.")
+        return storage_error(error)
 
     def _run_group(self, group: Sequence[Unit]) -> list[StorageError | None]:
         if len(group) == 1:
