@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from carekeep.fhir import Query, dump_json, index_terms, parse_json, parse_query
+from carekeep.fhir import Query, Term, dump_json, index_terms, parse_json, parse_query
 from carekeep.records import Stored
 from carekeep.storage import Insert
 from carekeep.storage.sqlite import SqliteDatabase
@@ -24,22 +24,21 @@ _SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE resource (seq INTEGER PRIMARY KEY, type TEXT, id TEXT, version INTEGER, updated_ms INTEGER, body BLOB);
 CREATE UNIQUE INDEX resource_id ON resource (type, id);
-CREATE TABLE term (type TEXT, parameter TEXT, value BLOB, seq INTEGER, PRIMARY KEY (type, parameter, value, seq))
-    WITHOUT ROWID;
+CREATE TABLE term (type TEXT, term BLOB, seq INTEGER, PRIMARY KEY (type, term, seq)) WITHOUT ROWID;
 """
 _RESOURCE = ("seq", "type", "id", "version", "updated_ms", "body")
-_TERM = ("type", "parameter", "value", "seq")
+_TERM = ("type", "term", "seq")
 _ROW = "SELECT type, id, version, updated_ms, body FROM resource"
 _FULL_PAGE = 200
 
 
 class Bare:
-    """Answers a GET with the bytes of one stored record, and a POST with the bytes that it brought."""
+    """Answers every request with the same bytes, those of one stored record."""
 
     def __init__(self, answer: Response) -> None:
         self._answer = answer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http":
             await send_response(self._answer, send)
@@ -100,34 +99,38 @@ def fill(path: Path, resources: Iterable[dict[str, Any]]) -> None:
         for seq, resource in enumerate(resources, start=1):
             record, terms = _rows(seq, resource, dump_json(resource))
             connection.execute("INSERT INTO resource VALUES (?, ?, ?, ?, ?, ?)", record)
-            connection.executemany("INSERT INTO term VALUES (?, ?, ?, ?)", terms)
+            connection.executemany("INSERT INTO term VALUES (?, ?, ?)", terms)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _rows(
     seq: int, resource: dict[str, Any], body: bytes
-) -> tuple[tuple[int, str, str, int, int, bytes], list[tuple[str, str, bytes, int]]]:
+) -> tuple[tuple[int, str, str, int, int, bytes], list[tuple[str, bytes, int]]]:
     type_ = resource["resourceType"]
-    terms = [(type_, term.parameter, term.value, seq) for term in index_terms(resource)]
+    terms = [(type_, _indexed(term), seq) for term in index_terms(resource)]
     return (seq, type_, resource["id"], 1, 0, body), terms
 
 
 def _stored(row: Any) -> Stored:
     type_, id_, version, updated_ms, body = row
-    return Stored(type_, id_, version, updated_ms, deleted=False, patients=(), labels=(), body=body)
+    return Stored(type_, id_, version, updated_ms, deleted=False, patients=(), labels=(), written=0, body=body)
+
+
+def _indexed(term: Term) -> bytes:
+    return b"%b\0%b" % (term.parameter.encode(), term.value)
 
 
 def _by_terms(query: Query) -> tuple[str, list[str | bytes]]:
-    """Records that have a term of every clause, newest first."""
-    sql, params = f"{_ROW} WHERE type = $1", [query.type]
-    values: list[str | bytes] = list(params)
-    for clause in query.clauses:
-        alternatives = []
-        for term in sorted(clause.terms or ()):
-            values += (term.parameter, term.value)
-            alternatives.append(f"(t.parameter = ${len(values) - 1} AND t.value = ${len(values)})")
-        if alternatives:
-            either = " OR ".join(alternatives)
-            sql += f" AND seq IN (SELECT t.seq FROM term t WHERE t.type = $1 AND ({either}))"
-    return f"{sql} ORDER BY seq DESC LIMIT {_FULL_PAGE}", values
+    """Records that have a term of every clause, newest first: the statement that Carekeep has, over plaintext."""
+    values: list[str | bytes] = [query.type]
+    conditions = []
+    for terms in sorted((clause.terms for clause in query.clauses if clause.terms is not None), key=len):
+        first = len(values) + 1
+        values += map(_indexed, terms)
+        conditions.append(", ".join(f"${number}" for number in range(first, len(values) + 1)) or "NULL")
+    driver, *others = conditions
+    sql = f"SELECT DISTINCT d.seq FROM term d WHERE d.type = $1 AND d.term IN ({driver})"  # noqa: S608 - numbers only
+    for other in others:
+        sql += f" AND EXISTS (SELECT 1 FROM term o WHERE o.type = $1 AND o.term IN ({other}) AND o.seq = d.seq)"  # noqa: S608
+    return f"{_ROW} WHERE seq IN ({sql} ORDER BY d.seq DESC LIMIT {_FULL_PAGE}) ORDER BY seq DESC", values

@@ -35,7 +35,7 @@ class Task:
 class Tally:
     """What came of it. ``latencies`` in seconds; ``busy``: the part of the time that this process was computing."""
 
-    latencies: array[float] = field(default_factory=lambda: array("d"))
+    latencies: "array[float]" = field(default_factory=lambda: array("d"))
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
     busy: float = 0.0
@@ -45,13 +45,14 @@ class Tally:
 class _Lane:
     """One connection: what is still to be sent, what has come, and when the request left."""
 
-    __slots__ = ("awaited", "received", "sent_at", "sock", "unsent")
+    __slots__ = ("awaited", "blocked", "received", "sent_at", "sock", "unsent")
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self.sock = sock
         self.received = bytearray()
         self.awaited: int | None = None
         self.unsent = memoryview(b"")
+        self.blocked = False
         self.sent_at = 0.0
 
 
@@ -116,9 +117,11 @@ class _Client:
             while lane.unsent:
                 lane.unsent = lane.unsent[lane.sock.send(lane.unsent) :]
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            lane.blocked = True
             self._poll.modify(lane.sock, select.EPOLLIN | select.EPOLLOUT)
             return
-        if len(self._task.requests[0]) > _SMALL:
+        if lane.blocked:
+            lane.blocked = False
             self._poll.modify(lane.sock, select.EPOLLIN)
 
     def _pull(self, lane: _Lane) -> None:
@@ -148,9 +151,6 @@ class _Client:
         self._send_next(lane)
 
 
-_SMALL = 16_384  # one TLS record; a socket that was idle takes it whole
-
-
 def _endless(requests: tuple[bytes, ...]) -> Iterator[bytes]:
     while True:
         yield from requests
@@ -162,7 +162,7 @@ def _connect(task: Task) -> ssl.SSLSocket:
     raw = socket.create_connection(("127.0.0.1", task.port), timeout=_PATIENCE_S)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock = context.wrap_socket(raw, server_hostname="localhost")
-    sock.setblocking(False)
+    sock.settimeout(0)
     return sock
 
 

@@ -22,8 +22,12 @@ class WrongAnswers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was measured. Latencies in milliseconds; ``client_busy``: 1.0 means that the clients could not do more."""
+    """What was measured. Latencies in milliseconds; ``client_busy``: 1.0 means that the clients could not do more.
 
+    ``answers`` counts those of the warm-up too, ``count`` does not.
+    """
+
+    answers: int
     count: int
     seconds: float
     p50_ms: float
@@ -82,7 +86,7 @@ def _received(pipe: Connection, patience_s: float) -> Tally:
         raise RuntimeError("A client process did not come to an end.")
     told = pipe.recv()
     if isinstance(told, str):
-        raise RuntimeError(f"A client process failed: {told}")
+        raise RuntimeError(f"A client process failed: {told}")  # noqa: TRY004 - it is what the process said
     latencies, statuses, seconds, busy, received = told
     values = array("d")
     values.frombytes(latencies)
@@ -98,6 +102,7 @@ def _result(task: Task, tallies: list[Tally], expected: Collection[int]) -> Resu
     if not latencies:
         raise WrongAnswers("Not one answer came in the time that was measured.")
     return Result(
+        answers=statuses.total(),
         count=len(latencies),
         seconds=max(tally.seconds for tally in tallies),
         p50_ms=percentile(latencies, 0.5) * 1000,

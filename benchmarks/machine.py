@@ -48,7 +48,9 @@ def cores_for(workers: int) -> tuple[frozenset[int], frozenset[int]]:
 def family(pid: int) -> list[int]:
     """A process and its children."""
     children = [
-        int(child) for task in (_PROC / str(pid) / "task").iterdir() for child in (task / "children").read_text().split()
+        int(child)
+        for task in (_PROC / str(pid) / "task").iterdir()
+        for child in (task / "children").read_text().split()
     ]
     return [pid, *children]
 

@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,12 @@ import uvloop
 
 from benchmarks.machine import cores_for, cpu_seconds, family, resident_mib
 from benchmarks.setting import Hospital
-from carekeep.cli.serve import make_server, run_workers
+from carekeep.cli.serve import Application, make_server, run_workers, settle_memory
 from carekeep.settings import Settings
-from carekeep.web.http import Receive, Scope, Send
 
 _STARTING_S = 30.0
 _STOPPING_S = 20.0
 _fork = multiprocessing.get_context("fork")
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +39,23 @@ class Serving:
         return resident_mib(family(self.pid))
 
 
-@contextmanager
-def carekeep(hospital: Hospital, workers: int = 1) -> Iterator[Serving]:
+def carekeep(hospital: Hospital, workers: int = 1) -> AbstractContextManager[Serving]:
     """The product itself, as ``carekeep serve --workers N`` starts it."""
-    yield from _serving(hospital.settings, workers, lambda: run_workers(hospital.settings, hospital.passphrase, workers))
+    return _serving(hospital.settings, workers, lambda: run_workers(hospital.settings, hospital.passphrase, workers))
 
 
-@contextmanager
-def baseline(settings: Settings, application: Callable[[], Any]) -> Iterator[Serving]:
+def baseline(settings: Settings, application: Callable[[], Application]) -> AbstractContextManager[Serving]:
     """One worker of another application (made by ``application`` in the server's process) on the same HTTP server."""
 
     async def serve() -> None:
-        await make_server(settings, application()).serve()
+        server = make_server(settings, application())
+        settle_memory()
+        await server.serve()
 
-    yield from _serving(settings, 1, lambda: uvloop.run(serve()))
+    return _serving(settings, 1, lambda: uvloop.run(serve()))
 
 
+@contextmanager
 def _serving(settings: Settings, workers: int, run: Callable[[], None]) -> Iterator[Serving]:
     server_cores, client_cores = cores_for(workers)
 

@@ -22,7 +22,6 @@ from carekeep.identity import Account, Kind
 from carekeep.settings import Settings
 
 SEED = 22
-NOW = datetime.datetime(2026, 6, 1, 9, 0, tzinfo=datetime.UTC)
 _SAMPLE = 2_000
 _TOKEN_LIFETIME_MS = 12 * 3600 * 1000
 
@@ -68,13 +67,13 @@ class Hospital:
     app: str
     clinician: str
     in_care: frozenset[str]
+    now: datetime.datetime
     loading_s: float
-    simulating_s: float
 
 
-def simulated(patients: int) -> Iterator[dict[str, Any]]:
-    """The resources of a hospital with so many patients."""
-    hospital = simulation.Hospital(seed=SEED, patients=patients, now=NOW)
+def simulated(patients: int, now: datetime.datetime) -> Iterator[dict[str, Any]]:
+    """The resources of a hospital with so many patients, as it is ``now`` (care relations end with time)."""
+    hospital = simulation.Hospital(seed=SEED, patients=patients, now=now)
     yield from hospital.directory()
     for chart in hospital.people():
         yield from chart.resources
@@ -89,23 +88,24 @@ def build(home: Path, patients: int, port: int, database_url: str = "") -> Hospi
 
 
 async def _fill(settings: Settings, passphrase: Secret, patients: int) -> Hospital:
+    now = datetime.datetime.now(datetime.UTC)
     sample = Sample()
     simulating = _Stopwatch()
     begun = time.perf_counter()
     async with open_system(settings, passphrase) as system:
         loader = Loader(system.services, "benchmark")
-        await loader.load(_loadable(patients, sample, simulating))
+        await loader.load(_loadable(simulated(patients, now), sample, simulating))
         loading_s = time.perf_counter() - begun - simulating.seconds
         if loader.report.refused:
             raise AssertionError(f"{loader.report.refused} records of the simulated hospital were refused.")
         while await system.sequencer.integrate():
             pass
-        cast = {person.key: person for person in simulation.Hospital(SEED, patients, NOW).cast()}
+        cast = {person.key: person for person in simulation.Hospital(SEED, patients, now).cast()}
         app = await _sign_in(system, Kind.APP, "engine", None)
         clinician = await _sign_in(system, Kind.PRACTITIONER, "physician", cast["physician"].fhir_user)
         principal = await system.services.tokens.authenticate(clinician)
         in_care = await system.services.relationships.panel(principal)
-    return Hospital(settings, passphrase, sample, app, clinician, in_care, loading_s, simulating.seconds)
+    return Hospital(settings, passphrase, sample, app, clinician, in_care, now, loading_s)
 
 
 @dataclass(slots=True)
@@ -113,8 +113,9 @@ class _Stopwatch:
     seconds: float = 0.0
 
 
-def _loadable(patients: int, sample: Sample, simulating: _Stopwatch) -> Iterator[tuple[str, Loadable]]:
-    resources = simulated(patients)
+def _loadable(
+    resources: Iterator[dict[str, Any]], sample: Sample, simulating: _Stopwatch
+) -> Iterator[tuple[str, Loadable]]:
     while True:
         begun = time.perf_counter()
         resource = next(resources, None)

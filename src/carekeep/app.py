@@ -14,9 +14,12 @@ from carekeep.audit import Ledger, Sequencer
 from carekeep.encryption import KeyFile, Keyring, Secret
 from carekeep.identity import Accounts, SignIn, Tokens
 from carekeep.records import Vault
-from carekeep.settings import Settings
+from carekeep.settings import Settings, SettingsError
 from carekeep.storage import Clock, Database, Generations, Lease, open_database, system_clock
-from carekeep.web import Services
+from carekeep.web import NotificationEngine, Services
+from carekeep.web.bulk import BulkRunner
+from carekeep.web.profiles import PROFILES_TOPIC, Profiles
+from carekeep.web.subscriptions import AllowedHosts, Bindings, HostsRefused, Subscriptions
 
 _log = logging.getLogger("carekeep")
 
@@ -56,6 +59,7 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, clock: C
     accounts = Accounts(database, keyring, clock, os.urandom)
     tokens = Tokens(database, keyring, clock, os.urandom)
     relationships = Relationships(vault, clock)
+    profiles = Profiles(vault, settings.validation)
     break_glass = BreakGlass(database, keyring, clock, os.urandom)
     ledger = Ledger(database, keyring, clock, os.urandom)
     sequencer = Sequencer(
@@ -70,6 +74,7 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, clock: C
     generations.watch("accounts", tokens.forget_cached)
     generations.watch("care", relationships.forget_cached)
     generations.watch("break-glass", break_glass.forget_cached)
+    generations.watch(PROFILES_TOPIC, profiles.forget_cached)
     services = Services(
         fhir_url=settings.fhir_url,
         database=database,
@@ -84,9 +89,21 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, clock: C
         guard=Guard(Decider.load(), relationships, break_glass, clock),
         relationships=relationships,
         break_glass=break_glass,
+        subscriptions=Subscriptions(database, keyring),
+        profiles=profiles,
+        bindings=Bindings(database, keyring, clock, os.urandom),
+        notifiable=_notifiable(settings),
         clock=clock,
+        import_sources=tuple(settings.import_sources.split()),
     )
     return System(settings, database, keyring, generations, sequencer, services)
+
+
+def _notifiable(settings: Settings) -> AllowedHosts:
+    try:
+        return AllowedHosts.parse(settings.subscription_hosts)
+    except HostsRefused as refused:
+        raise SettingsError(f"subscription_hosts: {refused}") from None
 
 
 def _keep_witness(settings: Settings, checkpoint: str) -> None:
@@ -111,9 +128,12 @@ async def keeper(system: System) -> AsyncIterator[None]:
     """The tasks beside the requests: the cache watch in every worker, and the sequencer wherever the lease is."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
     lease = Lease(system.database, "keeper", holder, system.services.clock)
+    notifying = Lease(system.database, "subscriptions", holder, system.services.clock)
     tasks = [
         asyncio.create_task(system.generations.run(), name="generations"),
         asyncio.create_task(system.sequencer.run(lease), name="sequencer"),
+        asyncio.create_task(BulkRunner(system.services, holder).run(), name="bulk"),
+        asyncio.create_task(NotificationEngine(system.services).run(notifying), name="subscriptions"),
     ]
     for task in tasks:
         task.add_done_callback(_tell_of_end)

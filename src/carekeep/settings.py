@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from carekeep.fhir.validation.strictness import Strictness, StrictnessRefused
+
 FILE_NAME = "carekeep.toml"
 _LAST_PORT = 65535
 MOST_WORKERS = 64
@@ -36,6 +38,22 @@ class Settings:
     ledger_origin: str = _setting("localhost/carekeep", "The ledger's name in checkpoints. Never changes once in use.")
     tls_certificate: str = _setting("tls/server.pem", "The certificate chain, PEM; relative to the folder.")
     tls_key: str = _setting("tls/server.key", "Its key, PEM.")
+    subscription_hosts: str = _setting(
+        "",
+        "Hosts that may be sent notifications: names (with `:port` if not 443), and networks like `10.1.2.0/24` for "
+        "those of them that are not public; spaces between. Empty: rest-hooks are refused.",
+    )
+    import_sources: str = _setting(
+        "", "Where `$import` may fetch from: beginnings of URLs, spaces between; or nowhere."
+    )
+    validation: Strictness = field(
+        default_factory=Strictness,
+        metadata={
+            "about": "A table. `default` and any resource type are `strict` (what breaks a rule is refused) or "
+            "`lenient` (it is warned of, if the resource can be read at all); `reference_existence` is true, false, "
+            "or a list of types whose references must lead to a record."
+        },
+    )
 
     @property
     def database(self) -> str:
@@ -86,13 +104,23 @@ def load_settings(home: Path) -> Settings:
     unknown = sorted(values.keys() - known)
     if unknown:
         raise SettingsError(f"{path}: unknown setting {unknown[0]!r}. Known are: {', '.join(sorted(known))}.")
+    if isinstance(table := values.get("validation"), dict):
+        values["validation"] = _strictness(table, path)
     for name, value in values.items():
         expected = type(getattr(Settings(home), name))
         if type(value) is not expected:
-            raise SettingsError(f"{path}: {name} must be a {expected.__name__}, not a {type(value).__name__}.")
+            wanted = "table" if expected is Strictness else expected.__name__
+            raise SettingsError(f"{path}: {name} must be a {wanted}, not a {type(value).__name__}.")
     settings = Settings(home, **values)
     _check(settings, path)
     return settings
+
+
+def _strictness(table: dict[str, Any], path: Path) -> Strictness:
+    try:
+        return Strictness.read(table)
+    except StrictnessRefused as refused:
+        raise SettingsError(f"{path}: in the table [validation], {refused}.") from None
 
 
 def _check(settings: Settings, path: Path) -> None:
@@ -103,6 +131,10 @@ def _check(settings: Settings, path: Path) -> None:
         raise SettingsError(f"{path}: port must be between 1 and 65535.")
     if not 1 <= settings.workers <= MOST_WORKERS:
         raise SettingsError(f"{path}: workers must be between 1 and {MOST_WORKERS}.")
+    for source in settings.import_sources.split():
+        place = urlsplit(source)
+        if place.scheme != "https" or not place.hostname or not place.path.endswith("/"):
+            raise SettingsError(f"{path}: import_sources must be like https://files.example.org/exports/ (with the /).")
     if settings.database_url and not settings.database_url.startswith(("sqlite:///", "postgresql://")):
         raise SettingsError(f"{path}: database_url must begin with sqlite:/// or postgresql://.")
 
@@ -114,10 +146,14 @@ def write_settings(settings: Settings) -> None:
     for name in sorted({each.name for each in fields(Settings)} - {"home"}):
         value = getattr(settings, name)
         if value != getattr(defaults, name) or name in {"base_url", "port"}:
-            text = (
-                str(value)
-                if isinstance(value, int)
-                else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-            )
-            lines.append(f"{name} = {text}\n")
+            lines.append(f"{name} = {_toml(value)}\n")
     (settings.home / FILE_NAME).write_text("".join(lines), encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, Strictness):
+        return "{ " + ", ".join(f"{name} = {_toml(each)}" for name, each in value.table().items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -86,10 +86,20 @@ async def test_the_grant_says_who_why_and_until_when_and_prints_neither_patient_
 async def test_the_pin_is_the_digest_of_the_row(ward: Ward) -> None:
     prepared = await ward.room.prepare_open(PRACTITIONER, "p1", REASON)
     await ward.commit(prepared)
-    ((sealed,),) = await ward.database.fetch("SELECT sealed FROM break_glass")
     (pin,) = prepared.pins
-    assert (pin.table, pin.key, pin.digest) == ("break_glass", prepared.value.id, hashlib.sha256(sealed).digest())
-    assert b"Unconscious" not in sealed
+    assert (pin.table, pin.key, pin.digest) == ("break_glass", *await the_row(ward))
+    assert pin.key == prepared.value.id
+    for change in ("expires_ms = expires_ms + 1", "holder = id"):
+        step = Change(f"UPDATE break_glass SET {change}", [()], expect=1)  # noqa: S608
+        await ward.database.commit([step])
+        assert pin.digest != (await the_row(ward))[1]
+
+
+async def the_row(ward: Ward) -> tuple[str, bytes]:
+    """The key and the digest that the pin of the only row must have."""
+    ((key, content),) = [row async for row in ward.room.pinned_rows()]
+    assert b"Unconscious" not in content
+    return key, hashlib.sha256(content).digest()
 
 
 async def test_other_workers_are_told(ward: Ward) -> None:
@@ -117,8 +127,7 @@ async def test_it_is_closed_early_and_once(ward: Ward) -> None:
     assert first.value.closed
     with pytest.raises(Conflict):
         await ward.commit(second)
-    ((sealed,),) = await ward.database.fetch("SELECT sealed FROM break_glass")
-    assert first.pins[0].digest == hashlib.sha256(sealed).digest()
+    assert first.pins[0].digest == (await the_row(ward))[1]
 
 
 async def test_grants_are_listed_the_longest_first(ward: Ward) -> None:

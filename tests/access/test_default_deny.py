@@ -47,7 +47,7 @@ practitioner   COC        *    encounter    search read vread history create upd
 practitioner   COC        *    appointment  search read vread history create update
 practitioner   COC        *    *            search
 practitioner   PATADMIN   *    *            search
-patient        PATRQT     *    self         search read vread history
+patient        PATRQT     *    self         search read vread history patient-export
 patient        PATRQT     *    *            search
 administrator  *          *    *            account-manage session-manage key-manage
 auditor        *          *    *            ledger-read ledger-prove
@@ -55,7 +55,7 @@ system         PATRQT     *    *
 system         HRESCH     *    *
 system         HCOMPL     *    *
 system         HSYSADMIN  *    *
-system         *          *    *            search read vread history create update delete
+system         *          *    *            search read vread history create update delete bulk-export bulk-import
 """
 
 # Towards records that belong to no patient. An "other" type is one that is neither directory nor catalogue.
@@ -64,11 +64,14 @@ practitioner   TREAT      catalogue  read vread history create
 practitioner   TREAT      directory  read vread history
 patient        PATRQT     catalogue  read vread history
 patient        PATRQT     directory  read vread history
+practitioner   TREAT      owned      read vread history create update delete
+patient        PATRQT     owned      read vread history create update delete
 system         HOPERAT    *          read vread history create update delete
 """
 TYPES = {
     "catalogue": ("Medication", "Substance"),
     "directory": ("Practitioner", "PractitionerRole", "Organization", "Location", "ValueSet", "Slot"),
+    "owned": ("Subscription",),
     "other": ("Group", "Binary", "Bundle", "List", "Observation", "Patient", "Provenance", "AuditEvent"),
 }
 SHARED_PURPOSES = {"practitioner": Purpose.TREAT, "patient": Purpose.PATRQT, "system": Purpose.HOPERAT}
@@ -109,7 +112,7 @@ def test_a_patients_record(who: str, purpose: Purpose) -> None:
 def test_a_record_that_belongs_to_no_patient(who: str, group: str) -> None:
     purpose = SHARED_PURPOSES.get(who, Purpose.TREAT)
     for type_ in TYPES[group]:
-        # Neither relations nor emergencies mean anything here, so both are claimed.
+        # Nothing counts here but that something is kept for its owner; so emergencies and all relations are claimed.
         permitted = {
             name(action)
             for action in RECORD_ACTIONS

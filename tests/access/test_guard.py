@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from carekeep.access import Action, BreakGlass, Guard, Purpose, Relation, Relationships, Target
+from carekeep.access import Action, BreakGlass, Guard, Purpose, Relation, Relationships, Target, owner_label
 from tests.access.people import DECIDER, PATIENT, PRACTITIONER, SYSTEM, VERY_RESTRICTED, Person
 
 CARE = frozenset({Relation.CARE_TEAM})
@@ -100,3 +100,25 @@ async def test_every_policy_that_let_a_change_through_is_named() -> None:
         PRACTITIONER, Action.CREATE, Target("Flag", ("p1", "p2")), Purpose.ETREAT
     )
     assert decision.policies == ("care.write", "emergency.care")
+
+
+async def test_what_is_kept_for_an_account_is_its_owners() -> None:
+    mine, somebodys = (
+        Target("Subscription", (), (owner_label(name),)) for name in (PRACTITIONER.account_id, "ff" * 16)
+    )
+    for action in (Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE):
+        assert (await guard({}).decide(PRACTITIONER, action, mine, Purpose.TREAT)).permitted
+        assert not (await guard({}).decide(PRACTITIONER, action, somebodys, Purpose.TREAT)).permitted
+    assert (await guard({}).decide(SYSTEM, Action.DELETE, somebodys, Purpose.HOPERAT)).permitted
+    redirecting = await guard({}).decide(SYSTEM, Action.UPDATE, somebodys, Purpose.HOPERAT)
+    assert redirecting.policies == ("subscription.owner-changes",)
+
+
+async def test_an_owners_label_opens_nothing_else() -> None:
+    label = (owner_label(PRACTITIONER.account_id),)
+    for target in (
+        Target("Group", (), label),
+        Target("Observation", ("p1",), label),
+        Target("Subscription", ("p1",), label),
+    ):
+        assert not (await guard({}).decide(PRACTITIONER, Action.READ, target, Purpose.TREAT)).permitted

@@ -31,9 +31,9 @@ class Records:
             await self.gate.wait()
         return found
 
-    async def patients_related_to(self, references: Sequence[str]) -> frozenset[str]:
+    async def care_records(self, references: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         assert "Practitioner/me" in references
-        return frozenset(patient for patient in self.by_patient if patient is not None)
+        return {patient: list(found) for patient, found in self.by_patient.items() if patient is not None}
 
 
 @dataclass
@@ -102,6 +102,15 @@ async def test_the_panel_is_every_patient_with_a_relation() -> None:
     assert await relationships.panel(PRACTITIONER) == {"p1", "p2"}
     assert await relationships.panel(PATIENT) == {"p1"}
     assert await relationships.panel(ADMINISTRATOR) == frozenset()
+
+
+async def test_the_panel_asks_for_no_patient_alone() -> None:
+    room = records()
+    relationships = Relationships(room, Hands())
+    await relationships.panel(PRACTITIONER)
+    assert room.asked == [("PractitionerRole", None)]
+    assert await relationships.between(PRACTITIONER, "p2") == CARE
+    assert len(room.asked) == 1
 
 
 async def test_an_answer_is_remembered_for_a_minute() -> None:

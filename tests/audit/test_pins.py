@@ -184,3 +184,12 @@ async def test_pins_of_a_change_in_several_parts_count(database: Database) -> No
     assert await found(ledger, tables(database)) == []
     await Attacker(database).run("UPDATE system_key SET wrapped = $1 WHERE name = 'key-1499'", b"x")
     assert [finding.where for finding in await found(ledger, tables(database))] == ["system_key key-1499"]
+
+
+async def test_a_waiting_entry_under_another_id_is_found(database: Database) -> None:
+    ledger = a_ledger(database)
+    entry_id = await ledger.record(an_entry())
+    other = flipped(entry_id, 15)
+    await Attacker(database).run("UPDATE ledger_pending SET entry_id = $1", other)
+    (finding,) = await found(ledger, tables(database))
+    assert other.hex() in finding.where

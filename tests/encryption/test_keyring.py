@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from carekeep.encryption import EncryptionError, KeyDestroyed, KeyMissing, Keyring, KeyUnknown, ScopeKeys, keyring
-from carekeep.encryption.scopes import patient_key_pin
-from carekeep.storage import Change, Conflict, Database, Finding, Row
+from carekeep.encryption.scopes import patient_key_pin, remains
+from carekeep.storage import Change, Conflict, Database, Finding, Pin, Row
 from tests.encryption.keys import new_key_file, new_keyring, opened_key_file, opens
 
 NOW = 1_790_000_000_000
@@ -133,7 +133,7 @@ async def test_a_destroyed_key_is_gone_at_once_here_and_elsewhere_when_told(data
         await database.commit(here.prepare_scope(1).steps)
     assert await database.fetch("SELECT wrapped FROM patient_key") == [(None,)]
     assert await database.fetch("SELECT topic, n FROM generation") == [("keys", 1)]
-    assert prepared.pins[0].digest == b""
+    assert prepared.pins == (patient_key_pin(1, remains(1, NOW)),)
 
 
 async def test_a_key_read_before_its_destruction_is_not_kept(
@@ -235,3 +235,28 @@ async def test_verify_names_what_was_changed(
     await database.commit([Change(sql, ((),), expect=1)])
     expected = f"patient_key/{where:016x}" if isinstance(where, int) else f"system_key/{where or 'retired/1'}"
     assert [finding.where for finding in await findings(keys)] == [expected]
+
+
+async def test_verify_misses_system_keys_and_marks_of_retired_epochs(database: Database, tmp_path: Path) -> None:
+    keys = await new_keyring(database, tmp_path)
+    async for unit in keys.rotate():
+        await database.commit(unit.steps)
+    assert await findings(keys) == []
+    for name in ("index", "retired/1"):
+        await database.commit([Change("DELETE FROM system_key WHERE name = $1", ((name,),), expect=1)])
+    assert {finding.where for finding in await findings(keys)} == {"system_key/index", "system_key/retired/1"}
+
+
+async def test_what_is_left_of_a_destroyed_key_is_pinned(database: Database, tmp_path: Path) -> None:
+    keys = await new_keyring(database, tmp_path)
+    await new_patient(database, keys, 1)
+    prepared = await keys.prepare_destroy(1)
+    await database.commit(prepared.steps)
+
+    async def pins() -> tuple[Pin, ...]:
+        return tuple([patient_key_pin(int(key, 16), content) async for key, content in keys.pinned_rows()])
+
+    assert await pins() == prepared.pins
+    for change in ("epoch = epoch + 1", "destroyed_ms = destroyed_ms + 1"):
+        await database.commit([Change(f"UPDATE patient_key SET {change}", ((),), expect=1)])  # noqa: S608
+        assert await pins() != prepared.pins

@@ -29,7 +29,7 @@ def check_contracts(source: Path, *contracts: str) -> subprocess.CompletedProces
     """Runs the contracts (all, if none is named) over the package in ``source``."""
     chosen = [word for contract in contracts for word in ("--contract", contract)]
     return subprocess.run(
-        [LINT_IMPORTS, "--no-logo", "--no-cache", *chosen, ROOT / "pyproject.toml"],
+        [LINT_IMPORTS, "--no-logo", "--no-cache", *chosen, "--config", ROOT / "pyproject.toml"],
         cwd=source,  # the current folder comes first in the search for the package
         capture_output=True,
         text=True,

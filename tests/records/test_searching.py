@@ -111,5 +111,15 @@ async def test_practitioners_find_the_patients_they_are_related_to(vault: Vault,
     draft = vault.draft()
     await draft.create(team, "t1")
     await commit(draft)
-    assert await vault.patients_related_to(["Practitioner/d1"]) == {"p2"}
-    assert await vault.patients_related_to(["Practitioner/d2"]) == frozenset()
+    found = await vault.care_records(["Practitioner/d1", "Practitioner/d1"])
+    assert {patient: [record["id"] for record in records] for patient, records in found.items()} == {"p2": ["t1"]}
+    assert await vault.care_records(["Practitioner/d2"]) == {}
+
+
+async def test_a_care_team_too_large_for_the_index_is_found_all_the_same(vault: Vault, commit: Commit) -> None:
+    members = [{"member": {"reference": f"Practitioner/d{number}"}} for number in range(200)]
+    team = {"resourceType": "CareTeam", "subject": {"reference": "Patient/p1"}, "participant": members}
+    draft = vault.draft()
+    await draft.create(team, "t1")
+    await commit(draft)
+    assert list(await vault.care_records(["Practitioner/d7"])) == ["p1"]

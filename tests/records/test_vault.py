@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from carekeep.encryption import KeyDestroyed, Keyring, Tampered
-from carekeep.records import Forgotten, NotFound, Stored, Vault, VersionMismatch
+from carekeep.records import Forgotten, NotFound, Stored, Vault
 from carekeep.storage import Change, Conflict, Database
 from tests.records.conftest import Commit, observation, patient
 
@@ -74,12 +74,6 @@ async def test_the_second_of_two_writers_conflicts(vault: Vault, commit: Commit)
     with pytest.raises(Conflict):
         await commit(second)
     assert (await vault.read("Patient", "p1")).resource["name"][0]["family"] == "First"
-
-
-async def test_if_version_refuses_another_version(vault: Vault, commit: Commit) -> None:
-    await add(vault, commit, patient("p1"), "p1")
-    with pytest.raises(VersionMismatch):
-        await vault.locate("Patient", "p1", if_version=2)
 
 
 async def test_a_record_that_moves_to_another_patient_keeps_its_history(vault: Vault, commit: Commit) -> None:

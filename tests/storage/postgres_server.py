@@ -30,6 +30,12 @@ class PostgresServer:
         """The URL of the database ``name``."""
         return f"postgresql://postgres@/{name}?host={self.socket_folder}"
 
+    def data_folder(self) -> Path:
+        """Where the server keeps its files."""
+        row = self.maintenance.execute("SHOW data_directory").fetchone()
+        assert row is not None
+        return Path(row[0])
+
     def create_empty(self) -> str:
         """A new database without tables; returns its name."""
         return self._create("template0")

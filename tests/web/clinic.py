@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from carekeep.access import SYSTEM_GRANT
 from carekeep.app import System, open_system
@@ -28,6 +29,9 @@ PASSPHRASE = Secret("a passphrase for tests")
 NOON = 1_793_880_000_000  # 2026-11-05T12:00:00Z
 FHIR_JSON = "application/fhir+json"
 MINUTE_MS = 60_000
+
+on_sqlite = pytest.mark.parametrize("furnished", ["sqlite"], indirect=True)
+"""For tests of what is decided before a database is asked, so that one kind of database shows it."""
 
 # Login, kind, who it is in the records, grants.
 PEOPLE: tuple[tuple[str, Kind, str | None, frozenset[str]], ...] = (
@@ -77,6 +81,7 @@ class Clinic:
     """The application and who can use it. ``tokens`` are bearer tokens by login."""
 
     system: System
+    application: WebApplication
     client: httpx.AsyncClient
     time: Time
     tokens: dict[str, str] = field(default_factory=dict)
@@ -142,9 +147,9 @@ class Clinic:
 
 
 @asynccontextmanager
-async def open_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
+async def new_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
     """A clinic with its accounts and the records of ``ada`` and ``bob``."""
-    async with opened(folder, database_url) as clinic:
+    async with open_clinic(folder, database_url) as clinic:
         for login, kind, fhir_user, grants in PEOPLE:
             prepared = await clinic.system.services.accounts.prepare_create(
                 kind, name=f"The {login}", login=login, fhir_user=fhir_user, grants=grants
@@ -159,20 +164,26 @@ async def open_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
 
 
 @asynccontextmanager
-async def opened(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
-    """The application over an installation in ``folder``, which is made when it is not there yet."""
+async def open_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
+    """The application over an installation in ``folder``, which is made, without people, when it is not there yet."""
     settings = Settings(folder, database_url=database_url, base_url="https://records.example.org")
-    if not settings.key_file.exists():
-        folder.mkdir(exist_ok=True)
-        KeyFile.create(settings.key_file, PASSPHRASE, cost=CHEAP)
+    make_key_file(settings)
     time = Time()
     async with open_system(settings, PASSPHRASE, create=True, clock=time) as system:
         services = system.services
         accounts = Accounts(services.database, services.keyring, time, cost=CHEAP)
         cheap = replace(services, accounts=accounts, sign_in=SignIn(accounts, time, cost=CHEAP))
-        transport = httpx.ASGITransport(WebApplication(cheap))
+        application = WebApplication(cheap)
+        transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url=settings.base_url) as client:
-            yield Clinic(replace(system, services=cheap), client, time)
+            yield Clinic(replace(system, services=cheap), application, client, time)
+
+
+def make_key_file(settings: Settings) -> None:
+    """The home folder with its key file, unless it is there."""
+    if not settings.home.exists():
+        settings.home.mkdir()
+        KeyFile.create(settings.key_file, PASSPHRASE, cost=CHEAP)
 
 
 async def records_kept(database: Database) -> int:

@@ -19,6 +19,7 @@ from carekeep.access.vocabulary import (
     PurposeUnknown,
     Relation,
     default_purpose,
+    owner_label,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "Target",
     "Windows",
     "default_purpose",
+    "owner_label",
 ]

@@ -13,7 +13,7 @@ import orjson
 
 from carekeep.access.decision import Principal
 from carekeep.access.memory import Memory, Remembered
-from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown, Tampered, associated_data
+from carekeep.encryption import KeyDestroyed, KeyMissing, Keyring, KeyUnknown, Tampered, associated_data
 from carekeep.storage import Change, Clock, Database, Finding, Insert, Pin, Prepared, bump, system_clock
 
 TOPIC = "break-glass"
@@ -134,10 +134,10 @@ class BreakGlass:
         self._open.forget()
 
     async def pinned_rows(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Every grant: the key of its pin, and its sealed content."""
+        """Every grant: the key of its pin, and what the pin is of."""
         async for rows in self._database.stream(_ALL):
             for row in rows:
-                yield row[0].hex(), row[4]
+                yield row[0].hex(), _pinned(row)
 
     async def verify(self) -> AsyncIterator[Finding]:
         """Rows that are not as they were written. Those of the forgotten cannot be read; their pins still speak."""
@@ -147,7 +147,7 @@ class BreakGlass:
                     await self._unseal(row)
                 except KeyDestroyed:
                     continue
-                except KeyUnknown:
+                except (KeyUnknown, KeyMissing):
                     yield Finding(f"{_TABLE}/{row[0].hex()}", "its patient's key is missing")
                 except Tampered:
                     yield Finding(f"{_TABLE}/{row[0].hex()}", "it does not open: changed, or not where it belongs")
@@ -208,4 +208,9 @@ def _place(id_: bytes, holder: bytes, scope: int, expires_ms: int) -> bytes:
 
 
 def _pin(row: Row) -> Pin:
-    return Pin(_TABLE, row[0].hex(), hashlib.sha256(row[4]).digest())
+    return Pin(_TABLE, row[0].hex(), hashlib.sha256(_pinned(row)).digest())
+
+
+def _pinned(row: Row) -> bytes:
+    """The whole row: of the forgotten, whose grants do not open any more, the pin still speaks for every column."""
+    return _place(*row[:4]) + row[4]

@@ -12,11 +12,12 @@ from carekeep.access.break_glass import BreakGlass
 from carekeep.access.decider import Decider
 from carekeep.access.decision import AccessRequest, Decision, Principal, Target
 from carekeep.access.relationships import Relationships
-from carekeep.access.vocabulary import Action, Purpose, Relation
+from carekeep.access.vocabulary import Action, Purpose, Relation, owner_label
 from carekeep.storage import Clock, system_clock
 
 _READING = frozenset({Action.READ, Action.VREAD, Action.HISTORY})
 _NONE: frozenset[Relation] = frozenset()
+_OWNER = frozenset({Relation.OWNER})
 
 
 class Guard:
@@ -39,7 +40,7 @@ class Guard:
             action=action,
             target=target,
             purpose=purpose,
-            relations=_NONE,
+            relations=_OWNER if owner_label(principal.account_id) in target.labels and not target.patients else _NONE,
             break_glass=False,
             now_ms=self._clock(),
             risk=risk,

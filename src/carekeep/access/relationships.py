@@ -1,7 +1,8 @@
 """Who has to do with whom: care relationships, looked up in the records themselves and remembered briefly."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from carekeep.access.bonds import Names, Windows, bonds_of, holding, names_of
@@ -13,7 +14,6 @@ from carekeep.storage import Clock, system_clock
 _REMEMBERED_MS = 60_000
 _REMEMBERED_PAIRS = 50_000
 _REMEMBERED_PEOPLE = 2_000
-_AT_ONCE = 16
 _NOBODY: frozenset[Relation] = frozenset()
 
 Answer = Remembered[frozenset[Relation]]
@@ -30,8 +30,11 @@ class RecordReader(Protocol):
         """
         ...
 
-    async def patients_related_to(self, references: Sequence[str]) -> frozenset[str]:
-        """Ids of patients whose care records name one of ``references``. May name too many, never too few."""
+    async def care_records(self, references: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:
+        """Current care records that name one of ``references``, by the id of the patient whom they belong to.
+
+        Of CARE_TYPES but PractitionerRole. May hold records that name none of them, and lacks none that do.
+        """
         ...
 
 
@@ -96,13 +99,12 @@ class Relationships:
             self._reader.find("Encounter", [("participant", people)], patient_id),
             self._reader.find("Appointment", [("actor", people)], patient_id),
         )
+        return self._read(chain.from_iterable(found), patient_id, names)
+
+    def _read(self, records: Iterable[dict[str, Any]], patient_id: str, names: Names) -> Answer:
+        """What these records of a patient say about the practitioner of ``names``."""
         patient = f"Patient/{patient_id}"
-        bonds = [
-            bond
-            for resources in found
-            for resource in resources
-            for bond in bonds_of(resource, patient, names, self._windows)
-        ]
+        bonds = [bond for record in records for bond in bonds_of(record, patient, names, self._windows)]
         now = self._clock()
         relations, change = holding(bonds, now)
         return Remembered(relations, min(change, now + _REMEMBERED_MS))
@@ -117,11 +119,13 @@ class Relationships:
         return known.value
 
     async def _look_for_patients(self, who: str) -> Remembered[frozenset[str]]:
-        candidates = sorted(await self._reader.patients_related_to(tuple(await self._names_of(who))))
-        answers: dict[str, Answer] = {}
-        for first in range(0, len(candidates), _AT_ONCE):
-            some = candidates[first : first + _AT_ONCE]
-            answers.update(zip(some, await asyncio.gather(*(self._answer(who, one) for one in some)), strict=True))
+        """Every record that can make a bond names the practitioner, so no patient need be asked for alone."""
+        age = self._pairs.age
+        names = await self._names_of(who)
+        records = await self._reader.care_records(tuple(names))
+        answers = {patient: self._read(found, patient, names) for patient, found in records.items()}
+        for patient, answer in answers.items():
+            self._pairs.keep((who, patient), answer, age)
         return _panel_of(answers, self._clock() + _REMEMBERED_MS)
 
 

@@ -24,6 +24,11 @@ class Action(StrEnum):
     UPDATE = "fhir:record:update"
     DELETE = "fhir:record:delete"
     BREAK_GLASS = "fhir:patient:break-glass"
+    # May it be asked for at all. Each record that an export takes is decided again as READ, that an import brings as
+    # CREATE or UPDATE.
+    PATIENT_EXPORT = "fhir:patient:export"
+    BULK_EXPORT = "fhir:bulk:export"
+    BULK_IMPORT = "fhir:bulk:import"
     LEDGER_READ = "audit:ledger:read"
     LEDGER_PROVE = "audit:ledger:prove"
     SIGN_IN = "identity:session:open"
@@ -60,12 +65,16 @@ _ENTITY_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @unique
 class Relation(StrEnum):
-    """Why a person has to do with a patient. Found in the records themselves (``access.relationships``)."""
+    """Why a person has to do with a patient, found in the records themselves (``access.relationships``).
+
+    ``OWNER`` is of records that belong to no patient: the record is kept for this account (``owner_label``).
+    """
 
     SELF = "self"
     CARE_TEAM = "care-team"
     ENCOUNTER = "encounter"
     APPOINTMENT = "appointment"
+    OWNER = "owner"
 
 
 @unique
@@ -125,6 +134,11 @@ _SENTENCES: Mapping[Purpose, str] = MappingProxyType(
 
 class PurposeUnknown(ValueError):
     """The stated purpose of use is not one that Carekeep knows. The message lists those that it does."""
+
+
+def owner_label(account_id: str) -> str:
+    """The security label by which a record says for which account it is kept. Only the server gives it."""
+    return f"https://carekeep.example/fhir/CodeSystem/owner|{account_id}"
 
 
 PRINCIPAL_TYPES: Mapping[str, str] = MappingProxyType(

@@ -32,6 +32,7 @@ _INTEGRATED = "SELECT leaf_index, leaf FROM ledger_entry WHERE entry_id = $1"
 _ENTRIES = """
 SELECT leaf_index, entry_id, leaf FROM ledger_entry WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index
 """.strip()
+_SIZE = "SELECT size FROM ledger_head WHERE id = 1"
 _ALL_PENDING = "SELECT entry_id, leaf FROM ledger_pending ORDER BY entry_id"
 
 
@@ -118,6 +119,11 @@ class Ledger:
         async for rows in self._database.stream(_ENTRIES, (start, end), batch=BATCH):
             for index, entry_id, leaf in rows:
                 yield SealedEntry(index, EntryId(entry_id), leaf)
+
+    async def size(self) -> int:
+        """How many entries are integrated: the index of the next one."""
+        row = await self._database.fetch_one(_SIZE)
+        return int(row[0]) if row else 0
 
     async def waiting(self) -> AsyncIterator[SealedEntry]:
         """The entries that are durable and not yet in the tree, in the order in which they will be integrated."""

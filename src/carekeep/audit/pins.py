@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from carekeep.audit.entries import BadLeaf, EntryId
-from carekeep.audit.ledger import Ledger, SealedEntry
+from carekeep.audit.ledger import ID_SIZE, Ledger, SealedEntry
 from carekeep.storage import Finding, Pin
 
 RowReader = Callable[[], AsyncIterator[tuple[str, bytes | None]]]
@@ -92,6 +92,8 @@ class _LastPins:
                 self.end = entry.index + 1
         for row, digest in self.short(pins):
             self._pins[row] = digest
+        if entry.leaf[1 : 1 + ID_SIZE] != entry.entry_id:
+            return Finding(entry.name, "it stands under another id than its own")
         return None
 
     def short(self, pins: Iterable[Pin]) -> list[tuple[int, int]]:

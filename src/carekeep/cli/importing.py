@@ -21,7 +21,8 @@ _SHOWN_REFUSALS = 20
 def import_records(home: Path, paths: tuple[Path, ...], as_json: bool) -> None:
     """Bring in FHIR records: Synthea Bundles, single resources, or folders of JSON and NDJSON.
 
-    What does not validate is refused and listed; the rest is loaded. Exit code 1 when something was refused.
+    What does not validate is refused and listed; the rest is loaded. Exit code 1 when something was refused. What is
+    there already, with equal content, is left alone: run an import that was interrupted again, and it goes on.
 
     \b
     Example: carekeep import ./synthea/output/fhir
@@ -49,10 +50,11 @@ def import_records(home: Path, paths: tuple[Path, ...], as_json: bool) -> None:
 def show_report(report: Report, as_json: bool) -> None:
     """What was loaded, and what was refused and why."""
     if as_json:
-        put_json({"loaded": dict(report.loaded), "refused": report.refused, "refusals": list(_facts(report))})
+        counts = {"loaded": dict(report.loaded), "unchanged": report.unchanged, "refused": report.refused}
+        put_json({**counts, "refusals": list(_facts(report))})
         return
     put_table(("type", "loaded"), [(type_, f"{count:,}") for type_, count in sorted(report.loaded.items())])
-    put(f"{report.loaded.total():,} records loaded, {report.refused:,} refused.")
+    put(f"{report.loaded.total():,} records loaded, {report.unchanged:,} unchanged, {report.refused:,} refused.")
     for refusal in report.refusals[:_SHOWN_REFUSALS]:
         issue = refusal.issues[0]
         put(f"  {refusal.where}: {issue.expression}: {issue.diagnostics}")

@@ -34,6 +34,7 @@ def checks(system: System, known_checkpoint: str | None) -> tuple[Check, ...]:
         Check("keys", system.keyring.verify),
         Check("accounts and sessions", lambda: _identity(system)),
         Check("emergency access", system.services.break_glass.verify),
+        Check("subscriptions", system.services.subscriptions.verify),
     )
 
 
@@ -44,6 +45,7 @@ def _tables(system: System) -> dict[str, RowReader]:
         "account": system.services.accounts.pinned_rows,
         "access_token": system.services.tokens.pinned_rows,
         "break_glass": system.services.break_glass.pinned_rows,
+        "subscription": system.services.subscriptions.pinned_rows,
     }
 
 

@@ -1,6 +1,7 @@
 """``carekeep serve``: web workers, each a process of its own on one port."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import signal
@@ -18,8 +19,12 @@ from carekeep.cli.installation import read_passphrase
 from carekeep.encryption import Secret
 from carekeep.settings import Settings, load_settings
 from carekeep.web import WebApplication
+from carekeep.web.http import Receive, Scope, Send
 
 _log = logging.getLogger("carekeep")
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""ASGI 3.0."""
 
 
 @click.command()
@@ -64,6 +69,7 @@ async def _serve(settings: Settings, passphrase: Secret, ready: Callable[[System
     loop = asyncio.get_running_loop()
     async with open_system(settings, passphrase) as system, keeper(system):
         server = make_server(settings, WebApplication(system.services))
+        settle_memory()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         serving = asyncio.create_task(server.serve())
@@ -71,6 +77,17 @@ async def _serve(settings: Settings, passphrase: Secret, ready: Callable[[System
             await _answering(settings)
             await ready(system)
         await serving
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what is loaded by now stays, and to look less often at what comes.
+
+    A request makes hundreds of objects and hardly a cycle. Walking everything for each few requests cost a tenth of
+    the reads a second, and a pause of tens of milliseconds now and then.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 async def _answering(settings: Settings) -> None:
@@ -85,7 +102,7 @@ async def _answering(settings: Settings) -> None:
         return
 
 
-def make_server(settings: Settings, application: WebApplication) -> Server:
+def make_server(settings: Settings, application: Application) -> Server:
     """Granian in this event loop, with TLS 1.3 and nothing older."""
     return Server(
         application,
@@ -93,7 +110,7 @@ def make_server(settings: Settings, application: WebApplication) -> Server:
         port=settings.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.auto,
-        websockets=False,
+        websockets=True,
         backlog=1024,
         backpressure=4096,
         log_enabled=False,

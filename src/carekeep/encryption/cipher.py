@@ -65,14 +65,13 @@ def associated_data(*parts: str | bytes | int) -> bytes:
     Each part is written as its type (``s``, ``b`` or ``i``), its length in four bytes, and itself: text as UTF-8,
     integers as big-endian two's complement. Used as associated data and as the input of tags.
     """
-    return b"".join([_part(part) for part in parts])
-
-
-def _part(part: str | bytes | int) -> bytes:
-    if isinstance(part, str):
-        kind, content = b"s", part.encode("utf-8", "surrogatepass")
-    elif isinstance(part, bytes):
-        kind, content = b"b", part
-    else:
-        kind, content = b"i", part.to_bytes(part.bit_length() // 8 + 1, "big", signed=True)
-    return kind + len(content).to_bytes(4, "big") + content
+    pieces: list[bytes] = []
+    for part in parts:  # dozens of these are made for each record that is written: one loop, no calls
+        if isinstance(part, str):
+            kind, content = b"s", part.encode("utf-8", "surrogatepass")
+        elif isinstance(part, bytes):
+            kind, content = b"b", part
+        else:
+            kind, content = b"i", part.to_bytes(part.bit_length() // 8 + 1, "big", signed=True)
+        pieces += (kind, len(content).to_bytes(4, "big"), content)
+    return b"".join(pieces)

@@ -13,6 +13,7 @@ from carekeep.encryption.rotation import Rotation, RotationProgress, is_retireme
 from carekeep.encryption.scopes import (
     ScopeKeys,
     patient_key_pin,
+    remains,
     scope_key,
     system_keys_of,
     unwrap_patient_key,
@@ -29,8 +30,11 @@ _SYSTEM_KEYS = ("shared", "index", "ledger", "rows", "checkpoint")
 _CACHED_SCOPES = 20_000
 _CACHED_DAYS = 64
 
+_PATIENT_KEYS = "SELECT scope, epoch, wrapped, destroyed_ms FROM patient_key ORDER BY scope"
 _SELECT = "SELECT epoch, wrapped, destroyed_ms FROM patient_key WHERE scope = $1"
-_DESTROY = "UPDATE patient_key SET wrapped = NULL, destroyed_ms = $1 WHERE scope = $2 AND wrapped IS NOT NULL"
+_DESTROY = """
+    UPDATE patient_key SET wrapped = NULL, destroyed_ms = $1 WHERE scope = $2 AND epoch = $3 AND wrapped IS NOT NULL
+"""
 # A worker that was asleep while its epoch was retired must not add a key that nobody could open. The row that it
 # has just added is taken back, which is one row more than expected: a conflict.
 _REFUSE_RETIRED = "DELETE FROM patient_key WHERE scope = $1 AND EXISTS (SELECT 1 FROM system_key WHERE name = $2)"
@@ -40,7 +44,9 @@ class Keyring(Hidden):
     """See the attributes: ciphers, taggers and keys by what they are for. Made by ``open``; used from one event loop.
 
     ``shared``: keys of what belongs to no patient (scope 0). ``index``: names of records and scopes, and login tags.
-    ``rows``: sealed rows that are not records (accounts, tokens, …). ``checkpoint_key``: signs the ledger's tree head.
+    ``rows``: sealed rows that are not records (accounts, tokens, …). ``links``: what clients carry for us and cannot
+    read (pages of a search). ``checkpoint_key``: signs the ledger's tree head.
+    ``notification_key``: signs what is sent to subscribers.
     """
 
     def __init__(
@@ -63,7 +69,9 @@ class Keyring(Hidden):
         self.shared = ScopeKeys.derived(0, system_keys["shared"], random)
         self.index = Tagger(system_keys["index"])
         self.rows = Cipher(system_keys["rows"], random)
+        self.links = Cipher(derive(system_keys["rows"], "links"), random)
         self.checkpoint_key = Ed25519PrivateKey.from_private_bytes(system_keys["checkpoint"])
+        self.notification_key = Ed25519PrivateKey.from_private_bytes(derive(system_keys["shared"], "notifications"))
 
     @classmethod
     async def open(
@@ -144,12 +152,13 @@ class Keyring(Hidden):
         Copies of the key table (backups) hold the key until their epoch ends. Raises KeyUnknown, KeyDestroyed.
         """
         row = await self._database.fetch_one(_SELECT, (scope,))
-        _require_key(scope, row)
+        epoch, _ = _require_key(scope, row)
+        now = self._clock()
         # From here on the key is looked up for each use, so that this process stops with the commit.
         self._doomed.add(scope)
         self._cached.pop(scope, None)
-        steps = (Change(_DESTROY, ((self._clock(), scope),), expect=1), bump(TOPIC))
-        return Prepared(None, steps, (patient_key_pin(scope, None),))
+        steps = (Change(_DESTROY, ((now, scope, epoch),), expect=1), bump(TOPIC))
+        return Prepared(None, steps, (patient_key_pin(scope, remains(epoch, now)),))
 
     def rotate(self) -> AsyncIterator[Prepared[RotationProgress]]:
         """New root and epoch keys, and everything moved to them: see ``Rotation.run``."""
@@ -161,11 +170,11 @@ class Keyring(Hidden):
         self._cached.clear()
         self._doomed.clear()
 
-    async def pinned_rows(self) -> AsyncIterator[tuple[str, bytes | None]]:
-        """Every patient key as the ledger pins it: the key of its pin, and its sealed content (None: destroyed)."""
-        async for batch in self._database.stream("SELECT scope, wrapped FROM patient_key ORDER BY scope"):
-            for scope, wrapped in batch:
-                yield scope_key(scope), wrapped
+    async def pinned_rows(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Every patient key as the ledger pins it: the key of its pin, and the wrapped key or what is left of it."""
+        async for batch in self._database.stream(_PATIENT_KEYS):
+            for scope, epoch, wrapped, destroyed_ms in batch:
+                yield scope_key(scope), remains(epoch, destroyed_ms) if wrapped is None else wrapped
 
     async def verify(self) -> AsyncIterator[Finding]:
         """Everything that is wrong with the keys in the database."""
@@ -174,8 +183,7 @@ class Keyring(Hidden):
             faults = await self._faults_of_system_keys()
         for name, what in faults:
             yield Finding(f"system_key/{name}", what)
-        rows = "SELECT scope, epoch, wrapped, destroyed_ms FROM patient_key ORDER BY scope"
-        async for batch in self._database.stream(rows):
+        async for batch in self._database.stream(_PATIENT_KEYS):
             self._service.refresh()
             for scope, *rest in batch:
                 if self._fault_of_patient_key(scope, tuple(rest)) and (fault := await self._recheck(scope)):
@@ -203,6 +211,9 @@ class Keyring(Hidden):
         faults = []
         wrapped_keys = await system_keys_of(self._database)
         self._service.refresh()
+        retired = self._service.epoch - self._service.retiring  # the mark of the newest of them may be yet to come
+        expected = (*_SYSTEM_KEYS, *map(retirement, range(1, retired)))
+        faults += [(name, "It is missing.") for name in expected if name not in wrapped_keys]
         for name, wrapped in wrapped_keys.items():
             try:
                 if is_retirement(name):

@@ -54,9 +54,14 @@ def scope_key(scope: int) -> str:
     return f"{scope:016x}"
 
 
-def patient_key_pin(scope: int, wrapped: bytes | None) -> Pin:
-    """What the ledger says of a patient key; ``wrapped`` is None when it was destroyed."""
-    return Pin("patient_key", scope_key(scope), b"" if wrapped is None else hashlib.sha256(wrapped).digest())
+def patient_key_pin(scope: int, content: bytes) -> Pin:
+    """What the ledger says of a patient key: ``content`` is the wrapped key, or what is left of a destroyed one."""
+    return Pin("patient_key", scope_key(scope), hashlib.sha256(content).digest())
+
+
+def remains(epoch: int, destroyed_ms: int | None) -> bytes:
+    """What is left of a destroyed key, as it is pinned: that it was, and when it was destroyed."""
+    return associated_data("destroyed", epoch, destroyed_ms or 0)
 
 
 async def system_keys_of(database: Database) -> dict[str, bytes]:

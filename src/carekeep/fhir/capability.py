@@ -6,6 +6,11 @@ from typing import Any
 
 from carekeep.fhir.definitions import FHIR_VERSION
 
+_TOPIC = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+)
+_WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
+
 
 @dataclass(frozen=True, slots=True)
 class SearchParameterFacts:
@@ -17,8 +22,19 @@ class SearchParameterFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationFacts:
+    """An operation that is served: its name without the dollar, and the URL of its OperationDefinition."""
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceCapability:
-    """What is served for one resource type. ``interactions`` are R4's codes ("read", "search-type", …)."""
+    """What is served for one resource type. ``interactions`` are R4's codes ("read", "search-type", …).
+
+    ``topics`` are the canonical URLs of subscription topics (R5 Backport).
+    """
 
     type: str
     interactions: tuple[str, ...]
@@ -26,6 +42,9 @@ class ResourceCapability:
     conditional_create: bool = False
     conditional_update: bool = False
     conditional_delete: bool = False
+    operations: tuple[OperationFacts, ...] = ()
+    supported_profiles: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,9 @@ class ServerFacts:
     resources: Sequence[ResourceCapability]
     system_interactions: tuple[str, ...] = ()
     patch_formats: tuple[str, ...] = ()
+    system_operations: tuple[OperationFacts, ...] = ()
+    websocket_url: str | None = None
+    instantiates: tuple[str, ...] = ()
 
 
 def capability_statement(server: ServerFacts) -> dict[str, Any]:
@@ -54,6 +76,8 @@ def capability_statement(server: ServerFacts) -> dict[str, Any]:
         "format": ["application/fhir+json", "json"],
         "rest": [_rest(server)],
     }
+    if server.instantiates:
+        statement["instantiates"] = list(server.instantiates)
     if server.patch_formats:
         statement["patchFormat"] = list(server.patch_formats)
     return statement
@@ -66,6 +90,10 @@ def _rest(server: ServerFacts) -> dict[str, Any]:
         rest["resource"] = resources
     if server.system_interactions:
         rest["interaction"] = [{"code": code} for code in server.system_interactions]
+    if server.system_operations:
+        rest["operation"] = _operations(server.system_operations)
+    if server.websocket_url:
+        rest["extension"] = [{"url": _WEBSOCKET, "valueUri": server.websocket_url}]
     return rest
 
 
@@ -77,6 +105,7 @@ def _resource(resource: ResourceCapability) -> dict[str, Any]:
         "versioning": "versioned-update",
         "readHistory": "vread" in resource.interactions,
         "updateCreate": "update" in resource.interactions,
+        "conditionalRead": "full-support",
         "conditionalCreate": resource.conditional_create,
         "conditionalUpdate": resource.conditional_update,
         "conditionalDelete": "single" if resource.conditional_delete else "not-supported",
@@ -84,7 +113,17 @@ def _resource(resource: ResourceCapability) -> dict[str, Any]:
     }
     if resource.search_parameters:
         told["searchParam"] = [_search_parameter(parameter) for parameter in resource.search_parameters]
+    if resource.operations:
+        told["operation"] = _operations(resource.operations)
+    if resource.supported_profiles:
+        told["supportedProfile"] = list(resource.supported_profiles)
+    if resource.topics:
+        told["extension"] = [{"url": _TOPIC, "valueCanonical": topic} for topic in resource.topics]
     return told
+
+
+def _operations(operations: Sequence[OperationFacts]) -> list[dict[str, str]]:
+    return [{"name": each.name, "definition": each.definition} for each in operations]
 
 
 def _search_parameter(parameter: SearchParameterFacts) -> dict[str, str]:
@@ -92,3 +131,26 @@ def _search_parameter(parameter: SearchParameterFacts) -> dict[str, str]:
     if parameter.definition is not None:
         told["definition"] = parameter.definition
     return told
+
+
+_EXPANDS_BY = ("activeOnly", "count", "filter", "includeDesignations", "offset", "url", "valueSet", "valueSetVersion")
+
+
+def terminology_capabilities(server: ServerFacts) -> dict[str, Any]:
+    """What the terminology operations do. Which code systems are loaded is not said here: search for CodeSystem."""
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": server.published,
+        "kind": "instance",
+        "software": {"name": "Carekeep", "version": server.software_version},
+        "implementation": {"description": "Code systems and value sets that are stored here", "url": server.base_url},
+        "expansion": {
+            "hierarchical": False,
+            "paging": True,
+            "incomplete": False,
+            "parameter": [{"name": name} for name in _EXPANDS_BY],
+            "textFilter": "Every word of the filter is the start of a word of the display or the code.",
+        },
+        "validateCode": {"translations": True},
+    }

@@ -7,6 +7,8 @@ from carekeep.fhir.definitions import patient_compartment
 from carekeep.fhir.validation.references import RELATIVE
 
 _PATIENT = "Patient/"
+# No compartment has Binary; R4 says whose it is by the record that stands in for it in access control.
+_SECURITY_CONTEXT = (("securityContext",),)
 
 
 def patients_of(resource: dict[str, Any]) -> tuple[str, ...]:
@@ -33,6 +35,8 @@ def labels_of(resource: dict[str, Any]) -> tuple[str, ...]:
 
 @cache
 def _paths(kind: str) -> tuple[tuple[str, ...], ...]:
+    if kind == "Binary":
+        return _SECURITY_CONTEXT
     return tuple(path for parameter in patient_compartment(kind) for path in parameter.paths)
 
 

@@ -66,6 +66,21 @@ class WrittenNumber(float):
 
 def parse_json(body: bytes, limits: JsonLimits = JsonLimits()) -> dict[str, Any]:
     """The JSON object in ``body``. Raises JsonRefused."""
+    value = _parse(body, limits)
+    if type(value) is not dict:
+        raise JsonRefused("structure", "The body must be one JSON object, a FHIR resource")
+    return value
+
+
+def parse_json_list(body: bytes, limits: JsonLimits = JsonLimits()) -> list[Any]:
+    """The JSON array in ``body``. Raises JsonRefused."""
+    value = _parse(body, limits)
+    if type(value) is not list:
+        raise JsonRefused("structure", "The body must be one JSON array")
+    return value
+
+
+def _parse(body: bytes, limits: JsonLimits) -> Any:
     if len(body) > limits.size:
         raise JsonRefused("too-long", f"The body has {len(body):,} bytes; at most {limits.size:,} are accepted")
     try:
@@ -78,8 +93,6 @@ def parse_json(body: bytes, limits: JsonLimits = JsonLimits()) -> dict[str, Any]
         ) from None
     except RecursionError:
         raise _too_deep(limits) from None
-    if type(value) is not dict:
-        raise JsonRefused("structure", "The body must be one JSON object, a FHIR resource")
     if body.count(b"{") + body.count(b"[") > limits.depth and nesting(value, limits.depth) > limits.depth:
         raise _too_deep(limits)
     if b"\\u" in body:
@@ -137,9 +150,9 @@ def _written(value: object) -> orjson.Fragment:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _refuse_lone_surrogates(value: dict[str, Any]) -> None:
+def _refuse_lone_surrogates(value: Any) -> None:
     try:
-        dump_json(value)
+        orjson.dumps(value, default=_written)
     except TypeError:
         raise JsonRefused("structure", "The body has half of a surrogate pair: that is no character") from None
 

@@ -9,23 +9,33 @@ Invariants:
 * Nothing is committed here: changes are prepared, and the ledger commits them together with their entry.
 """
 
-from carekeep.records.drafting import Draft, VersionMismatch
-from carekeep.records.envelope import Stored
+from carekeep.records.drafting import Draft
+from carekeep.records.envelope import Place, Stored
+from carekeep.records.guarding import Guards
+from carekeep.records.histories import Moment, Window
 from carekeep.records.pinned import pinned_rows
 from carekeep.records.searching import Page, Position
 from carekeep.records.vault import Forgotten, NotFound, RecordError, Vault
 from carekeep.records.verification import verify_records
+from carekeep.records.walking import Found, Pointer, Stretch, Walker
 
 __all__ = [
     "Draft",
     "Forgotten",
+    "Found",
+    "Guards",
+    "Moment",
     "NotFound",
     "Page",
+    "Place",
+    "Pointer",
     "Position",
     "RecordError",
     "Stored",
+    "Stretch",
     "Vault",
-    "VersionMismatch",
+    "Walker",
+    "Window",
     "pinned_rows",
     "verify_records",
 ]

@@ -1,7 +1,7 @@
 """Changes to records, prepared together: all of a draft is committed, or none of it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,6 @@ from carekeep.storage import Change, Insert, Pin, Prepared, Step
 
 _ADVANCE = "UPDATE record SET version = $1, scope = $2 WHERE seq = $3 AND version = $4"
 UNTAG = "DELETE FROM tag WHERE scope = $1 AND tag = $2 AND seq = $3"
-
-
-class VersionMismatch(Exception):
-    """The version that the client meant to change is not the current one."""
 
 
 class Draft:
@@ -39,18 +35,21 @@ class Draft:
         self._pins: list[Pin] = []
         self.stored: list[Stored] = []
 
-    async def create(self, resource: dict[str, Any], id_: str) -> Stored:
-        """A new record's first version. Raises KeyDestroyed when its patient has been forgotten."""
-        stored = self._version_of(resource, id_, 1)
+    async def create(self, resource: dict[str, Any], id_: str, owners: Sequence[str] = ()) -> Stored:
+        """A new record's first version. Raises KeyDestroyed when its patient has been forgotten.
+
+        ``owners`` are patients whose record it is although it does not name them: by its security context.
+        """
+        stored = self._version_of(resource, id_, 1, owners)
         keys = await self._keys_of(stored)
         place = Place(self._keyring.rid(stored.type, id_), keys.scope, stored.written, 1)
         self._places.append((place.seq, place.rid, place.scope, 1))
         self._tags.extend((scope, tag, place.seq) for scope, tag in tags_of(resource, keys, self._keyring))
         return self._write(stored, place, keys)
 
-    async def update(self, resource: dict[str, Any], current: Stored, at: Place) -> Stored:
+    async def update(self, resource: dict[str, Any], current: Stored, at: Place, owners: Sequence[str] = ()) -> Stored:
         """The next version of ``current``, which was read at place ``at``; a deleted record comes back."""
-        stored = self._version_of(resource, current.id, current.version + 1)
+        stored = self._version_of(resource, current.id, current.version + 1, owners)
         keys = await self._keys_of(stored)
         old_keys = await self._keyring.scope(at.scope)
         old = frozenset() if current.deleted else tags_of(current.resource, old_keys, self._keyring)
@@ -102,7 +101,7 @@ class Draft:
             self._new_keys[scope] = new
             return new.value
 
-    def _version_of(self, resource: dict[str, Any], id_: str, version: int) -> Stored:
+    def _version_of(self, resource: dict[str, Any], id_: str, version: int, owners: Sequence[str]) -> Stored:
         """The version as it is served: with the id and the meta that the server answers for."""
         meta = {
             **resource.get("meta", {}),
@@ -117,7 +116,7 @@ class Draft:
             version=version,
             last_updated_ms=self._now_ms,
             deleted=False,
-            patients=patients_of(served),
+            patients=tuple(dict.fromkeys((*patients_of(served), *owners))),
             labels=labels_of(served),
             written=self._next_number(),
             body=dump_json(served),

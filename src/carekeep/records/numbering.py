@@ -3,6 +3,12 @@
 from collections.abc import Callable
 
 _NOISE_BITS = 21
+_LAST_MS = (1 << 42) - 1  # in the year 2109
+
+
+def first_number(ms: int) -> int:
+    """The smallest number that is given in a millisecond, and so the first that is not given before it."""
+    return min(max(ms, 0), _LAST_MS) << _NOISE_BITS
 
 
 class Numbering:

@@ -1,44 +1,41 @@
 """Search over tags, exact on the decrypted record.
 
-A query is answered scope by scope (a patient's records, then what belongs to no patient): the tags of its clauses are
-intersected in the database, candidates are opened, and only what really matches is returned. The cost of a search
-across patients is linear in the patients that may be seen; that is the price of tags keyed by patient.
+A query is answered region by region: records that are named (by id, or the Patient records of those who may be seen),
+records that belong to another patient first, what belongs to no patient, and then patient by patient, many small
+charts in one statement. Candidates are opened, and only what really matches is returned.
+
+The cost of a search across patients is linear in the patients that may be seen; that is the price of tags keyed by
+patient. A page stops as soon as it is full.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown, Tagger
-from carekeep.fhir import Query, Term
-from carekeep.records.blind_index import SHARED
+from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown
+from carekeep.fhir import Query
+from carekeep.records.blind_index import SHARED, guest_tag
+from carekeep.records.candidates import (
+    MOST_PARAMETERS,
+    PAGE_SIZE,
+    Position,
+    Question,
+    Statement,
+    named,
+    tagged,
+    tagged_in_many,
+)
 from carekeep.records.envelope import Place, Stored, unseal
-from carekeep.storage import Database, Row, Value
+from carekeep.records.planning import Plan, Sight, plan, question
+from carekeep.storage import Database, Row
 
-_FIRST_SEQ = (1 << 63) - 1
-_PAGE_SIZE = 200
-_CANDIDATES = """
-    SELECT r.rid, r.scope, r.seq, r.version, v.sealed
-      FROM ({tags}) t
-      JOIN record r ON r.seq = t.seq
-      JOIN record_version v ON v.scope = r.scope AND v.seq = r.seq AND v.version = r.version
-     ORDER BY r.seq DESC
-"""
-_BY_RIDS = """
-    SELECT r.rid, r.scope, r.seq, r.version, v.sealed
-      FROM record r
-      JOIN record_version v ON v.scope = r.scope AND v.seq = r.seq AND v.version = r.version
-     WHERE r.rid IN ({rids}) AND r.seq < $1
-     ORDER BY r.seq DESC LIMIT $2
-"""
+_END = (1 << 63) - 1  # records have lower numbers
+_START = Position(-_END, _END)
+# Regions below the scopes: lists of names, then lists of patients, a thousand in each.
+_NAMED, _GUESTS, _CHUNK = -(1 << 61), -(1 << 60), 1_000
+_FIRST_BATCH, _LARGEST_BATCH = 4, 256
 _LIVING = "SELECT scope FROM patient_key WHERE wrapped IS NOT NULL"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """Where a page ended: the scope, and the record number in it. It says nothing about content."""
-
-    scope: int
-    seq: int
+_SCOPE, _SEQ, _REGION = 1, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,122 +47,147 @@ class Page:
 
 
 class Searcher:
-    """Runs queries for the vault."""
+    """Runs queries for the vault. Queries that run together are of different types."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
 
-    async def page(self, query: Query, patients: Iterable[str] | None, *, after: Position | None, limit: int) -> Page:
+    async def page(
+        self, queries: Sequence[Query], patients: Iterable[str] | None, *, after: Position | None, limit: int
+    ) -> Page:
         """At most ``limit`` matches after ``after``; one more is looked for, to know whether there is a next page."""
-        allowed = None if patients is None else self._scopes_of(patients)
         matches: list[tuple[Position, Stored]] = []
-        async for position, stored in self._matches(query, allowed, after):
+        async for position, stored in self._matches(queries, patients, after or _START):
             if len(matches) == limit:
                 last = matches[-1][0] if matches else position
                 return Page(tuple(stored for _, stored in matches), last)
             matches.append((position, stored))
         return Page(tuple(stored for _, stored in matches), None)
 
-    async def every(self, query: Query, patients: Iterable[str] | None) -> AsyncIterator[Stored]:
+    async def every(self, queries: Sequence[Query], patients: Iterable[str] | None) -> AsyncIterator[Stored]:
         """All matches."""
-        allowed = None if patients is None else self._scopes_of(patients)
-        async for _, stored in self._matches(query, allowed, None):
+        async for _, stored in self._matches(queries, patients, _START):
             yield stored
 
-    async def _matches(
-        self, query: Query, allowed: frozenset[int] | None, after: Position | None
-    ) -> AsyncIterator[tuple[Position, Stored]]:
-        for scope in await self._index_scopes(query, allowed):
-            if after is not None and scope < after.scope:
-                continue
-            below = after.seq if after is not None and scope == after.scope else _FIRST_SEQ
-            async for row in self._candidates(query, scope, below):
-                stored = await self._match(query, row, allowed)
-                if stored is not None:
-                    yield Position(scope, row[2]), stored
+    async def named(self, rids: Sequence[bytes]) -> AsyncIterator[Stored]:
+        """Current records by their blind names, newest first within a thousand; what is not there is left out."""
+        async for row in self._by_name(rids, _START):
+            stored = await self._open(row)
+            if stored is not None and not stored.deleted:
+                yield stored
 
-    async def _match(self, query: Query, row: Row, allowed: frozenset[int] | None) -> Stored | None:
-        rid, scope, seq, version, sealed = row
-        if allowed is not None and scope != SHARED and scope not in allowed:
-            return None
+    async def _matches(
+        self, queries: Sequence[Query], patients: Iterable[str] | None, after: Position
+    ) -> AsyncIterator[tuple[Position, Stored]]:
+        sight = Sight.of(patients, self._keyring)
+        planned = plan(queries, sight, self._keyring)
+        by_type = {query.type: query for query in queries}
+        async for row in self._candidates(planned, after):
+            stored = await self._open(row)
+            query = None if stored is None or stored.deleted else by_type.get(stored.type)
+            if stored is None or query is None or not sight.has(stored.patients, row[_SCOPE]):
+                continue
+            if _GUESTS <= row[_REGION] < SHARED and not planned.is_guest(stored.type, row[_SCOPE]):
+                continue  # it comes in the region of its owner
+            if query.matches(stored.resource):
+                yield Position(row[_REGION], row[_SEQ]), stored
+
+    async def _open(self, row: Row) -> Stored | None:
+        """The record, or None if its patient has been forgotten."""
+        rid, scope, seq, version, sealed = row[:5]
         try:
-            keys = self._keyring.shared if scope == SHARED else await self._keyring.scope(scope)
+            keys = await self._keyring.scope(scope)
         except (KeyDestroyed, KeyUnknown):
             return None
-        stored = unseal(sealed, Place(rid, scope, seq, version), keys.cipher)
-        if stored.deleted or stored.type != query.type or not query.matches(stored.resource):
-            return None
-        return stored
+        return unseal(sealed, Place(rid, scope, seq, version), keys.cipher)
 
-    async def _index_scopes(self, query: Query, allowed: frozenset[int] | None) -> list[int]:
-        """The scopes under which matches can be indexed, in ascending order."""
-        if query.type == "Patient" or any(clause.ids is not None for clause in query.clauses):
-            return [SHARED]
-        named = [clause.patients for clause in query.clauses if clause.patients is not None]
-        if named:
-            scopes = frozenset.intersection(*(self._scopes_of(patients) for patients in named))
-            return sorted(scopes if allowed is None else scopes & allowed)
-        if allowed is None:
-            allowed = frozenset(row[0] for row in await self._database.fetch(_LIVING))
-        return sorted(allowed | {SHARED})
+    async def _candidates(self, planned: Plan, after: Position) -> AsyncIterator[Row]:
+        """Rows that may match, in order of region, newest first, in bounded pages."""
+        async for row in self._by_name(planned.rids, after):
+            yield row
+        for number, start in enumerate(range(0, len(planned.guests), _CHUNK)):
+            tags = tuple(guest_tag(self._keyring, each) for each in planned.guests[start : start + _CHUNK])
+            region, asked = _GUESTS + number, Question(SHARED, (tags,))
+            async for row in self._pages(region, after, partial(tagged, region, asked, since_ms=planned.since_ms)):
+                yield row
+        if planned.shared:
+            asked = question(planned.shared, SHARED, self._keyring.shared.tags)
+            async for row in self._pages(SHARED, after, partial(tagged, SHARED, asked, since_ms=planned.since_ms)):
+                yield row
+        async for row in self._by_owner(planned, after):
+            yield row
 
-    async def _candidates(self, query: Query, scope: int, below: int) -> AsyncIterator[Row]:
-        """Rows that may match, newest first, in bounded pages."""
-        ids = [clause.ids for clause in query.clauses if clause.ids is not None]
-        if ids:
-            wanted = set(ids[0]).intersection(*ids[1:])
-            rids = [self._keyring.rid(query.type, id_) for id_ in sorted(wanted)]
-            sql = _by_rids(len(rids))
-            params: Sequence[Value] = rids
-        else:
-            tagger = await self._tagger(scope)
-            if tagger is None:
-                return
-            sql, params = _by_tags(query, scope, tagger)
+    async def _by_name(self, rids: Sequence[bytes], after: Position) -> AsyncIterator[Row]:
+        for number, start in enumerate(range(0, len(rids), _CHUNK)):
+            region, some = _NAMED + number, rids[start : start + _CHUNK]
+            async for row in self._pages(region, after, partial(named, region, some)):
+                yield row
+
+    async def _by_owner(self, planned: Plan, after: Position) -> AsyncIterator[Row]:
+        """Patients' records: small charts many at once, fewer while there is much in them."""
+        scopes = await self._owners(planned, after)
+        size = _FIRST_BATCH
+        while scopes:
+            asked, scopes = await self._batch(planned, scopes, size)
+            found = 0
+            if len(asked) == 1:
+                region = asked[0].scope
+                pages = self._pages(region, after, partial(tagged, region, asked[0], since_ms=planned.since_ms))
+            else:
+                pages = self._joint_pages(asked, after, planned.since_ms)
+            async for row in pages:
+                found += 1
+                yield row
+            size = min(size * 4, _LARGEST_BATCH) if found < PAGE_SIZE else max(size // 4, _FIRST_BATCH)
+
+    async def _owners(self, planned: Plan, after: Position) -> list[int]:
+        """The scopes in which there is something to ask, in ascending order, from the position on."""
+        known = [scopes for _, scopes in planned.owned if scopes is not None]
+        scopes = frozenset[int]().union(*known)
+        if len(known) < len(planned.owned):
+            scopes |= frozenset(row[0] for row in await self._database.fetch(_LIVING))
+        return sorted(scope for scope in scopes if scope >= after.scope)
+
+    async def _batch(self, planned: Plan, scopes: Sequence[int], size: int) -> tuple[list[Question], Sequence[int]]:
+        """The questions of the next scopes, as many as a statement takes, and the scopes that are left."""
+        asked: list[Question] = []
+        room = MOST_PARAMETERS
+        queries = planned.in_scope(scopes[0])
+        for number, scope in enumerate(scopes):
+            if number == size or room <= 0 or planned.in_scope(scope) != queries:
+                return asked, scopes[number:]
+            try:
+                keys = await self._keyring.scope(scope)
+            except (KeyDestroyed, KeyUnknown):
+                continue
+            asked.append(question(queries, scope, keys.tags))
+            room -= asked[-1].size
+        return asked, ()
+
+    async def _pages(self, region: int, after: Position, make: Callable[..., Statement]) -> AsyncIterator[Row]:
+        """All rows of a region after a position; ``make`` takes the number ``below`` which they are."""
+        if region < after.scope:
+            return
+        below = after.seq if region == after.scope else _END
         while True:
-            rows = await self._database.fetch(sql, (below, _PAGE_SIZE, *params))
+            statement = make(below=below)
+            rows = await self._database.fetch(statement.sql, statement.parameters)
             for row in rows:
                 yield row
-            if len(rows) < _PAGE_SIZE:
+            if len(rows) < PAGE_SIZE:
                 return
-            below = rows[-1][2]
+            below = rows[-1][_SEQ]
 
-    async def _tagger(self, scope: int) -> Tagger | None:
-        if scope == SHARED:
-            return self._keyring.shared.tags
-        try:
-            return (await self._keyring.scope(scope)).tags
-        except (KeyDestroyed, KeyUnknown):
-            return None
-
-    def _scopes_of(self, patients: Iterable[str]) -> frozenset[int]:
-        return frozenset(map(self._keyring.scope_of, patients))
-
-
-def _by_rids(count: int) -> str:
-    return _BY_RIDS.format(rids=", ".join(f"${number}" for number in range(3, 3 + count)) or "NULL")
-
-
-def _by_tags(query: Query, scope: int, tagger: Tagger) -> tuple[str, list[int]]:
-    """Records that carry a tag of every clause, as SQL over parameters $3 and up ($1 below, $2 page size).
-
-    The clause with the fewest tags drives, the others are looked up for each of its records.
-    """
-    alternatives = [_tags(query.type, clause.terms, tagger) for clause in query.clauses if clause.terms is not None]
-    params: list[int] = [scope]
-    conditions = []
-    for tags in sorted(alternatives, key=len):
-        first = 3 + len(params)
-        params.extend(tags)
-        conditions.append(", ".join(f"${number}" for number in range(first, first + len(tags))) or "NULL")
-    driver, *others = conditions
-    distinct = "DISTINCT " if "," in driver else ""
-    sql = f"SELECT {distinct}d.seq FROM tag d WHERE d.scope = $3 AND d.tag IN ({driver}) AND d.seq < $1"
-    for other in others:
-        sql += f" AND EXISTS (SELECT 1 FROM tag o WHERE o.scope = $3 AND o.tag IN ({other}) AND o.seq = d.seq)"
-    return _CANDIDATES.format(tags=sql + " ORDER BY d.seq DESC LIMIT $2"), params
-
-
-def _tags(type_: str, terms: frozenset[Term], tagger: Tagger) -> list[int]:
-    return sorted({tagger.tag(type_, term.parameter, term.value) for term in terms})
+    async def _joint_pages(
+        self, asked: Sequence[Question], after: Position, since_ms: int | None
+    ) -> AsyncIterator[Row]:
+        """All rows of several scopes after a position."""
+        while asked:
+            statement = tagged_in_many(asked, after, since_ms)
+            rows = await self._database.fetch(statement.sql, statement.parameters)
+            for row in rows:
+                yield row
+            if len(rows) < PAGE_SIZE:
+                return
+            after = Position(rows[-1][_REGION], rows[-1][_SEQ])

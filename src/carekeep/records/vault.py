@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown
-from carekeep.fhir import Query, parse_query
+from carekeep.fhir import OVERFLOW, Query, parse_query
 from carekeep.records.blind_index import CARE, SHARED, care_tag, tags_of
-from carekeep.records.drafting import UNTAG, Draft, VersionMismatch
+from carekeep.records.drafting import UNTAG, Draft
 from carekeep.records.envelope import Place, Stored, unseal
+from carekeep.records.guarding import Guards, read_guards
+from carekeep.records.histories import Historian, Moment, Window
 from carekeep.records.numbering import Numbering
 from carekeep.records.searching import Page, Position, Searcher
 from carekeep.storage import Change, Clock, Database, Prepared, Row, system_clock
@@ -69,6 +71,7 @@ class Vault:
         self._clock = clock
         self._numbering = Numbering(random)
         self._searcher = Searcher(database, keyring)
+        self._historian = Historian(database, keyring)
 
     def draft(self) -> Draft:
         """An empty change, to be filled and committed by the ledger."""
@@ -79,16 +82,11 @@ class Vault:
         stored, _ = await self.locate(type_, id_)
         return stored
 
-    async def locate(self, type_: str, id_: str, if_version: int | None = None) -> tuple[Stored, Place]:
-        """The current version and its place, for a change to build on.
-
-        Raises VersionMismatch when ``if_version`` is given and another version is current.
-        """
+    async def locate(self, type_: str, id_: str) -> tuple[Stored, Place]:
+        """The current version and its place, for a change to build on. Raises NotFound, Forgotten, Tampered."""
         row = await self._database.fetch_one(_BY_RID, (self._keyring.rid(type_, id_),))
         if row is None:
             raise NotFound(f"There is no {type_}/{id_}.")
-        if if_version is not None and row[3] != if_version:
-            raise VersionMismatch(f"{type_}/{id_} is at version {row[3]}, not {if_version}.")
         return await self._open(row, f"{type_}/{id_}")
 
     async def read_version(self, type_: str, id_: str, version: int) -> Stored:
@@ -111,14 +109,40 @@ class Vault:
         ]
 
     async def search(
-        self, query: Query, patients: Iterable[str] | None, *, after: Position | None = None, limit: int
+        self,
+        queries: Query | Sequence[Query],
+        patients: Iterable[str] | None,
+        *,
+        after: Position | None = None,
+        limit: int,
     ) -> Page:
-        """One page of exact matches among the records of ``patients`` (None: of all) and of no patient."""
-        return await self._searcher.page(query, patients, after=after, limit=limit)
+        """One page of exact matches among the records of ``patients`` (None: of all) and of no patient.
 
-    def search_all(self, query: Query, patients: Iterable[str] | None) -> AsyncIterator[Stored]:
+        Several queries, of different types, are answered together. ``after`` is where the page before ended.
+        """
+        return await self._searcher.page(_several(queries), patients, after=after, limit=limit)
+
+    def search_all(self, queries: Query | Sequence[Query], patients: Iterable[str] | None) -> AsyncIterator[Stored]:
         """Every exact match, page by page."""
-        return self._searcher.every(query, patients)
+        return self._searcher.every(_several(queries), patients)
+
+    def read_all(self, references: Iterable[str]) -> AsyncIterator[Stored]:
+        """The current versions of records (``Type/id``), in no order; what is not there or deleted is left out."""
+        rids = [self._keyring.rid(*reference.split("/", 1)) for reference in sorted(set(references))]
+        return self._searcher.named(rids)
+
+    def versions(
+        self, patients: Iterable[str] | None, window: Window, before: Moment | None = None
+    ) -> AsyncIterator[tuple[Moment, Stored | None]]:
+        """The versions of all records of ``patients`` (None: of everybody) and of no patient, newest first.
+
+        ``before`` is where an earlier walk stood; None in place of a version whose patient was forgotten.
+        """
+        return self._historian.walk(patients, window, before)
+
+    async def guards(self, conditions: Sequence[str]) -> Guards:
+        """The counters of conditions, to be read before the conditions are looked up (see ``guarding``)."""
+        return await read_guards(self._database, self._keyring.index, conditions)
 
     async def find(self, type_: str, query: Pairs, patient: str | None) -> list[dict[str, Any]]:
         """The resources of ``patient`` (None: of no patient) that match; for the access room's own questions."""
@@ -126,18 +150,25 @@ class Vault:
         patients = () if patient is None else (patient,)
         return [stored.resource async for stored in self.search_all(parsed, patients)]
 
-    async def patients_related_to(self, references: Iterable[str]) -> frozenset[str]:
-        """Patients with a care record that names one of ``references``; candidates, to be confirmed one by one."""
-        found: set[str] = set()
-        for reference in references:
-            tag = care_tag(self._keyring, reference.encode())
-            for row in await self._database.fetch(_BY_SHARED_TAG, (tag,)):
+    async def care_records(self, references: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        """The care records that name one of ``references``, by the patient whom they belong to.
+
+        May hold some that name none of them (tags collide, and long lists of participants are not indexed one by
+        one), and lacks none. Patients who were forgotten have none.
+        """
+        found: dict[str, list[dict[str, Any]]] = {}
+        seen: set[bytes] = set()
+        for value in (*(reference.encode() for reference in references), OVERFLOW):
+            for row in await self._database.fetch(_BY_SHARED_TAG, (care_tag(self._keyring, value),)):
+                if row[0] in seen:
+                    continue
+                seen.add(row[0])
                 try:
                     stored, _ = await self._open(row, CARE)
                 except Forgotten:
                     continue
-                found.update(stored.patients)
-        return frozenset(found)
+                found.setdefault(stored.patients[0], []).append(stored.resource)
+        return found
 
     async def prepare_forget(self, patient_id: str) -> Prepared[None]:
         """Destroy a patient's key, and take what others could still find of the patient out of the index.
@@ -176,3 +207,7 @@ class Vault:
         except (KeyDestroyed, KeyUnknown):
             raise Forgotten(f"{name} belonged to a patient who has been forgotten.") from None
         return unseal(sealed, place, keys.cipher)
+
+
+def _several(queries: Query | Sequence[Query]) -> Sequence[Query]:
+    return (queries,) if isinstance(queries, Query) else queries

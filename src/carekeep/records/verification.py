@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown, Tampered, associated_data
+from carekeep.encryption import KeyDestroyed, KeyMissing, Keyring, KeyUnknown, Tampered, associated_data
 from carekeep.records.blind_index import SHARED, tags_of
 from carekeep.records.envelope import Place, unseal
+from carekeep.records.moves import Moves
 from carekeep.storage import Database, Finding, Row
 
 _VERSIONS = """
@@ -21,11 +22,6 @@ _HEADLESS = """
     SELECT r.rid, r.version FROM record r
      WHERE NOT EXISTS (SELECT 1 FROM record_version v
                         WHERE v.scope = r.scope AND v.seq = r.seq AND v.version = r.version)
-"""
-_HOMES = """
-    SELECT h.seq, h.scope FROM record_home h
-     WHERE NOT EXISTS (SELECT 1 FROM record_version v
-                        WHERE v.scope = h.scope AND v.seq = h.seq AND v.version = h.until_version)
 """
 _TAGS = "SELECT scope, tag, seq FROM tag"
 _MASK = (1 << 128) - 1
@@ -48,10 +44,14 @@ async def verify_records(database: Database, keyring: Keyring) -> AsyncIterator[
     Records of forgotten patients cannot be opened any more; the ledger's pins still speak for their rows.
     """
     expected, present = _TagSums(), _TagSums()
+    moves = Moves()
     forgotten: set[int] = set()
     walked = 0
     async for rows in database.stream(_VERSIONS):
         for row in rows:
+            _, scope, seq, version, *_, current_scope = row
+            if current_scope is not None:
+                moves.meet(seq, version, scope, current_scope)
             finding = await _check_version(row, keyring, expected, forgotten)
             if finding is not None:
                 yield finding
@@ -59,8 +59,8 @@ async def verify_records(database: Database, keyring: Keyring) -> AsyncIterator[
         yield walked
     for rid, version in await database.fetch(_HEADLESS):
         yield Finding(f"record {rid.hex()}", f"its current version {version} is missing")
-    for seq, _ in await database.fetch(_HOMES):
-        yield Finding(f"record_home {seq}", "it names a version that is not there")
+    async for finding in moves.verify(database):
+        yield finding
     async for rows in database.stream(_TAGS):
         for scope, tag, seq in rows:
             present.add(scope, tag, seq)
@@ -74,22 +74,22 @@ async def _check_version(row: Row, keyring: Keyring, expected: _TagSums, forgott
     if rid is None:
         return Finding(f"record_version {seq}/{version}", "it belongs to no record")
     place = Place(rid, scope, seq, version)
+    if version > current_version:
+        return Finding(
+            f"record_version {place.pin_key}", f"it is newer than the record's current version {current_version}"
+        )
     try:
         keys = keyring.shared if scope == SHARED else await keyring.scope(scope)
         stored = unseal(sealed, place, keys.cipher)
     except KeyDestroyed:
         forgotten.add(scope)
         return None
-    except KeyUnknown:
+    except (KeyUnknown, KeyMissing):
         return Finding(f"record_version {place.pin_key}", "its patient's key is missing")
     except Tampered:
         return Finding(f"record_version {place.pin_key}", "it does not open at this place")
     if keyring.rid(stored.type, stored.id) != rid or (stored.version, stored.written) != (version, written):
         return Finding(f"record_version {place.pin_key}", "it is another record than its row says")
-    if version > current_version:
-        return Finding(
-            f"record_version {place.pin_key}", f"it is newer than the record's current version {current_version}"
-        )
     if version == current_version and scope == current_scope and not stored.deleted:
         for tag_scope, tag in tags_of(stored.resource, keys, keyring):
             expected.add(tag_scope, tag, seq)

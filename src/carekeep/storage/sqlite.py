@@ -1,8 +1,10 @@
 """SQLite: one file, one writer at a time, durable by a synchronous write-ahead log.
 
-Everything runs in the event loop, without a thread: handing work to a thread and back costs more than the commit
-itself. ``commit`` queues its unit and schedules one flush for the loop's next turn, so that all requests that were
-ready in this turn share one transaction and one wait for the disk.
+``commit`` queues its unit and schedules one flush for the loop's next turn, so that all requests that were ready in
+this turn share one transaction and one wait for the disk. Statements run in the event loop: handing each to a thread
+and back costs more than running it. Only COMMIT, which waits for the disk and now and then moves the log into the
+database, has a thread of its own; the loop reads and prepares meanwhile (measured: a fifth more reads a second with 32
+clients, and nothing lost with one).
 
 Several processes may use the same file. While another one writes, the flush is put off for moments that grow from one
 to a few milliseconds, and the loop goes on with other work.
@@ -11,9 +13,11 @@ to a few milliseconds, and the loop goes on with other work.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from carekeep.storage.interfaces import Change, Conflict, Insert, Row, Step, StorageError, Value
 from carekeep.storage.sqlite_file import connect, error_name, positional, storage_error
@@ -35,8 +39,10 @@ class SqliteDatabase:
         self._path = path
         self._reader = connect(path, read_only=True)
         self._writer = connect(path)
+        self._committer = ThreadPoolExecutor(1, "sqlite-commit")
         self._queue: list[Unit] = []
-        self._scheduled: asyncio.Handle | None = None
+        self._committing: list[Unit] = []
+        self._scheduled: asyncio.Handle | asyncio.Future[Any] | None = None
         self._streams: set[sqlite3.Connection] = set()
         self._waited_s = 0.0
         self._refusal: str | None = None
@@ -90,13 +96,14 @@ class SqliteDatabase:
     async def close(self) -> None:
         """See Database."""
         self._refusal = self._refusal or "The database is closed."
-        if self._queue:
-            await asyncio.wait([unit.done for unit in self._queue])
+        if waiting := [unit.done for unit in (*self._committing, *self._queue)]:
+            await asyncio.wait(waiting)
+        self._committer.shutdown()
         for connection in (*self._streams, self._writer, self._reader):
             connection.close()
 
     def _flush(self) -> None:
-        """Commits the oldest units of the queue together, and schedules itself again if there are more."""
+        """Commits the oldest units of the queue together; ``_settle`` schedules the next flush if there are more."""
         self._scheduled = None
         try:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -104,8 +111,28 @@ class SqliteDatabase:
             self._put_off(error)
             return
         self._waited_s = 0.0
-        batch = take(self._queue)
-        outcomes = self._run_batch(batch)
+        self._committing = batch = take(self._queue)
+        outcomes: list[StorageError | None] = []
+        try:
+            for group in groups(batch):
+                outcomes += self._run_group(group)
+            commit = asyncio.get_running_loop().run_in_executor(self._committer, self._writer.execute, "COMMIT")
+        except Exception as error:  # noqa: BLE001  # Whatever it is: no caller waits for ever, nothing half-done stays.
+            self._settle([self._abandon(error)] * len(batch))
+            return
+        # Until it is done, nobody else uses the writer: a flush is scheduled.
+        self._scheduled = commit
+        commit.add_done_callback(partial(self._committed, outcomes))
+
+    def _committed(self, outcomes: list[StorageError | None], commit: "asyncio.Future[sqlite3.Cursor]") -> None:
+        error = commit.exception()
+        if isinstance(error, Exception):
+            outcomes = [self._abandon(error)] * len(outcomes)
+        self._settle(outcomes)
+
+    def _settle(self, outcomes: Sequence[StorageError | None]) -> None:
+        """Tells the units of a batch how they went, in order."""
+        batch, self._committing, self._scheduled = self._committing, [], None
         for unit, failure in zip(batch, outcomes, strict=True):
             if failure is None:
                 unit.succeed()
@@ -125,17 +152,6 @@ class SqliteDatabase:
         waiting, self._queue = self._queue, []
         for unit in waiting:
             unit.fail(storage_error(error))
-
-    def _run_batch(self, batch: Sequence[Unit]) -> list[StorageError | None]:
-        """Runs units in the open transaction and commits it. Returns each unit's failure, in order."""
-        outcomes: list[StorageError | None] = []
-        try:
-            for group in groups(batch):
-                outcomes += self._run_group(group)
-            self._writer.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001  # Whatever it is: no caller waits for ever, nothing half-done stays.
-            return [self._abandon(error)] * len(batch)
-        return outcomes
 
     def _abandon(self, error: Exception) -> StorageError:
         """Rolls the transaction back, and says why. After an error of the disk itself, takes no more units.

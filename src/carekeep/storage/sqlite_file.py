@@ -89,7 +89,12 @@ def migrate_file(path: Path, clock: Clock) -> None:
 
 def _open(path: Path, patience_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", uri=True, timeout=patience_s, isolation_level=None, cached_statements=256
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=patience_s,
+        isolation_level=None,
+        cached_statements=256,
+        check_same_thread=False,  # One thread at a time does use it: see sqlite.py.
     )
     for setting in _SETTINGS:
         connection.execute(setting)

@@ -74,14 +74,14 @@ def size_of(values: Sequence[Value]) -> int:
     """The bytes and characters in values. Raises StorageError for one that not every database can hold."""
     size = 0
     for value in values:
-        if isinstance(value, bytes):
+        if type(value) is int:  # First, since tags are most of what is written. Not bool: PostgreSQL takes none for it.
+            if not SMALLEST <= value <= LARGEST:
+                raise StorageError("An integer of more than 64 bits cannot be stored.")
+        elif isinstance(value, bytes):
             size += len(value)
         elif isinstance(value, str):
             size += len(value)
             _check_text(value)
-        elif type(value) is int:  # Not bool, which PostgreSQL would not take for a number.
-            if not SMALLEST <= value <= LARGEST:
-                raise StorageError("An integer of more than 64 bits cannot be stored.")
         elif value is not None:
             raise StorageError(f"A {type(value).__name__} cannot be stored: only int, str, bytes and None.")
     return size

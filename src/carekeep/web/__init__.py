@@ -6,5 +6,6 @@ response that holds a record leaves only after its ledger entry is durable.
 
 from carekeep.web.front import WebApplication
 from carekeep.web.services import Services
+from carekeep.web.subscriptions.engine import NotificationEngine
 
-__all__ = ["Services", "WebApplication"]
+__all__ = ["NotificationEngine", "Services", "WebApplication"]

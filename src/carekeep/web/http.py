@@ -1,6 +1,6 @@
 """Requests and responses as data classes, between ASGI and the routes. Every input is bounded here."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,6 +22,10 @@ _SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+
+
+# RFC 9110 §8.6: these have no content, and say nothing of a length.
+_WITHOUT_CONTENT = frozenset({204, 304})
 
 
 class BadRequest(Exception):
@@ -126,16 +130,35 @@ def read_request(scope: Scope, receive: Receive) -> Request:
 
 
 # A second value of these would let a proxy and us read two different requests.
-_SINGLE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"if-match", b"x-purpose-of-use"})
+_SINGLE = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"if-match",
+        b"if-none-exist",
+        b"x-purpose-of-use",
+        b"x-security-context",
+    }
+)
 
 
-async def send_response(response: Response, send: Send) -> None:
-    """Send a whole response."""
-    headers = [
-        (b"content-type", response.content_type),
-        (b"content-length", b"%d" % len(response.body)),
-        *_SECURITY_HEADERS,
-        *response.headers,
-    ]
+async def send_response(response: Response, send: Send, *, head: bool = False) -> None:
+    """Send a whole response; of the answer to a HEAD everything but the body."""
+    headers = [*_SECURITY_HEADERS, *response.headers]
+    if response.status not in _WITHOUT_CONTENT:
+        length = (b"content-length", b"%d" % len(response.body))
+        headers = [(b"content-type", response.content_type), length, *headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+async def send_pieces(first: Response, pieces: AsyncIterator[bytes], send: Send) -> None:
+    """Send a response whose body is made while it is sent: ``first.body``, then the pieces. Its length is not known."""
+    headers = [(b"content-type", first.content_type), *_SECURITY_HEADERS, *first.headers]
+    await send({"type": "http.response.start", "status": first.status, "headers": headers})
+    await send({"type": "http.response.body", "body": first.body, "more_body": True})
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from carekeep.access import Action, Decision, Purpose, PurposeUnknown, Target, default_purpose
@@ -17,7 +16,6 @@ from carekeep.web.problems import Problem, problem
 from carekeep.web.services import Services
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_NOBODY = Agent(account="", role="unknown")
 
 
 class Passage:
@@ -35,7 +33,7 @@ class Passage:
     def __init__(self, services: Services, request: Request) -> None:
         self.services = services
         self.request = request
-        self.agent = replace(_NOBODY, address=request.address)
+        self.agent = Agent(account="", role="unknown", address=request.address)
         self.entry_id: EntryId | None = None
         given = request.headers.get(b"x-request-id", b"").decode("latin-1")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
@@ -81,7 +79,7 @@ class Passage:
 
     def suspect(self, account_id: str | None) -> None:
         """Somebody who was not let in; the account that was tried, if there is one."""
-        self.agent = replace(_NOBODY, account=account_id or "", address=self.request.address)
+        self.agent = Agent(account=account_id or "", role="unknown", address=self.request.address)
 
     def _purpose(self) -> Purpose:
         given = self.request.header(b"x-purpose-of-use")

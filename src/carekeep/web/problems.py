@@ -5,7 +5,7 @@ from http import HTTPStatus
 from carekeep.encryption import KeyDestroyed, Tampered
 from carekeep.fhir import Issue, QueryError, dump_json, operation_outcome
 from carekeep.identity import TokenRefused
-from carekeep.records import Forgotten, NotFound, VersionMismatch
+from carekeep.records import Forgotten, NotFound
 from carekeep.storage import Conflict, StorageError
 from carekeep.web.http import BadRequest, Response
 
@@ -30,7 +30,6 @@ _KNOWN: tuple[tuple[type[Exception], int, str], ...] = (
     (NotFound, 404, "not-found"),
     (Forgotten, 410, "deleted"),
     (KeyDestroyed, 410, "deleted"),
-    (VersionMismatch, 412, "conflict"),
     (TokenRefused, 401, "login"),
     (Conflict, 409, "conflict"),
     (Tampered, 500, "exception"),

@@ -9,11 +9,17 @@ from carekeep.encryption import Keyring
 from carekeep.identity import Accounts, SignIn, Tokens
 from carekeep.records import Vault
 from carekeep.storage import Database, Generations
+from carekeep.web.profiles import Profiles
+from carekeep.web.subscriptions import AllowedHosts, Bindings, Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a request may need. ``clock`` is milliseconds since 1970."""
+    """Everything a request may need.
+
+    ``clock`` is milliseconds since 1970; ``import_sources`` are the beginnings of URLs that imports may fetch,
+    ``notifiable`` the hosts to which notifications may be sent.
+    """
 
     fhir_url: str
     database: Database
@@ -28,4 +34,9 @@ class Services:
     guard: Guard
     relationships: Relationships
     break_glass: BreakGlass
+    subscriptions: Subscriptions
+    bindings: Bindings
+    profiles: Profiles
+    notifiable: AllowedHosts
     clock: Callable[[], int]
+    import_sources: tuple[str, ...] = ()

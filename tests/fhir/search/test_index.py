@@ -121,7 +121,7 @@ def test_parameters_that_look_at_one_place_share_its_terms() -> None:
 )
 def test_names_the_patients_only_if_it_is_sure(type_: str, pair: tuple[str, str], patients: object) -> None:
     query = parse_query(type_, [pair], lenient=False)
-    assert [clause.patients for clause in query.clauses] == [patients]
+    assert query.clauses[0].patients == patients
 
 
 def test_the_place_of_the_owner_is_that_of_the_compartment() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from carekeep.fhir import Issue, JsonRefused, parse_json
+from carekeep.web.bulk import Loadable
 
 _MAX_LINE = 16 * 1024 * 1024  # bytes of one NDJSON line
 _MAX_FILE = 512 * 1024 * 1024  # bytes of one JSON file
-Loadable = dict[str, Any] | tuple[Issue, ...]
 _URN = re.compile(r"urn:uuid:([0-9a-fA-F-]{36})")
 
 

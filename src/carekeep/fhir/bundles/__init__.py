@@ -5,6 +5,7 @@ entries ask for, give new resources their ids, ``rewrite_references``, ``entry_i
 then do the work in ``processing_order`` and answer with ``response_bundle`` in the order of the request.
 """
 
+from carekeep.fhir.bundles.content import NewContent
 from carekeep.fhir.bundles.entries import (
     MAX_ENTRIES,
     BundleEntry,
@@ -22,6 +23,7 @@ __all__ = [
     "BundleEntry",
     "BundleRefused",
     "EntryResponse",
+    "NewContent",
     "RequestBundle",
     "conditional_references",
     "entry_issues",

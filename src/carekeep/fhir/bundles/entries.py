@@ -95,12 +95,12 @@ def processing_order(entries: Iterable[BundleEntry]) -> tuple[BundleEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: _RANK.get(entry.method, len(_RANK))))
 
 
-def entry_issues(entry: BundleEntry) -> tuple[Issue, ...]:
+def entry_issues(entry: BundleEntry, *, lenient: bool = False) -> tuple[Issue, ...]:
     """Validate the resource of an entry. Expressions are those of the Bundle: ``Bundle.entry[3].resource.name``."""
     if entry.resource is None:
         return ()
     place = f"Bundle.entry[{entry.position}].resource"
-    found = validate(entry.resource)
+    found = validate(entry.resource, lenient=lenient)
     return tuple(
         replace(issue, expression=f"{place}.{rest}" if (rest := issue.expression.partition(".")[2]) else place)
         for issue in found

@@ -1,34 +1,36 @@
 """What a query asks of a resource: exactly (``matches``), and of the index (``clauses``)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from carekeep.fhir.compartment import patients_of
 from carekeep.fhir.search.expressions import Json, Path
 from carekeep.fhir.search.index import OVERFLOW, Term, is_indexed, place_of
 from carekeep.fhir.search.parameters import SearchParameter, owner_place
-from carekeep.fhir.search.ranges import Wanted
-from carekeep.fhir.search.values.dates import DAYS, SoughtDate
-from carekeep.fhir.search.values.numbers import MAGNITUDES, SoughtNumber
+from carekeep.fhir.search.values.dates import SoughtDate
 from carekeep.fhir.search.values.references import SoughtReference
 from carekeep.fhir.search.values.sought import Sought
 from carekeep.fhir.search.values.tokens import SoughtToken
 
 # A clause with more alternatives is left to exact matching.
-TERMS_OF_A_CLAUSE = 1000
+TERMS_OF_A_CLAUSE = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """What the index must know of a match. Clauses hold together (AND); None says nothing.
 
-    ``terms``: a match has at least one of them. ``patients``: a match belongs to one of these patients.
-    ``ids``: a match has one of these ids.
+    ``terms``: a match has at least one of them. ``patients``: a match belongs to one of these patients (they come first
+    in its compartments). ``compartment``: this patient is one of those in whose compartment a match is.
+    ``ids``: a match has one of these ids. ``since_ms``: a match was written then or later (ms since 1970).
     """
 
     terms: frozenset[Term] | None = None
     patients: tuple[str, ...] | None = None
+    compartment: str | None = None
     ids: tuple[str, ...] | None = None
+    since_ms: int | None = None
 
 
 class Criterion(Protocol):
@@ -48,7 +50,7 @@ class Having:
     """The resource has one of the values; with ``negated``, none of them (``:not``)."""
 
     parameter: SearchParameter
-    sought: tuple[Sought, ...]
+    sought: tuple[Sought, ...] = field(repr=False)
     negated: bool = False
 
     def matches(self, resource: Json) -> bool:
@@ -67,13 +69,25 @@ class Having:
         """See Criterion."""
         if self.negated:
             return
-        if self.parameter.code == "_id":
+        if not self.sought:  # a chain that led nowhere
+            yield Clause(ids=())
+        elif self.parameter.code == "_id":
             ids = tuple(each.code for each in self.sought if isinstance(each, SoughtToken) and each.code is not None)
             if len(ids) == len(self.sought):
                 yield Clause(patients=ids if type_ == "Patient" else None, ids=ids)
-            return
-        terms = _terms(type_, self.parameter.type, self.parameter.paths, self.sought)
-        yield Clause(terms=terms, patients=self._patients(type_))
+        elif self.parameter.code == "_lastUpdated":
+            yield Clause(since_ms=self._earliest())
+        elif (patients := self._patients(type_)) is not None:
+            # Whose record it is says all that the terms of the reference would say.
+            yield Clause(patients=patients)
+        else:
+            yield Clause(terms=_terms(type_, self.parameter.type, self.parameter.paths, self.sought))
+
+    def _earliest(self) -> int | None:
+        """When the earliest match begins, if there is such a time."""
+        known = [each.earliest() for each in self.sought if isinstance(each, SoughtDate)]
+        bounds = [each for each in known if each is not None]
+        return min(bounds) if len(bounds) == len(known) else None
 
     def _patients(self, type_: str) -> tuple[str, ...] | None:
         """The patients that every match belongs to one of, if that is sure.
@@ -164,35 +178,16 @@ class Together:
                 yield Clause(terms=terms)
 
 
-def merged_ranges(type_: str, criteria: Iterable[Criterion]) -> tuple[list[Criterion], list[Clause]]:
-    """Ranges of one single value become one question: ``date=ge…&date=lt…`` is a month, not two halves of time.
+@dataclass(frozen=True, slots=True)
+class InCompartment:
+    """The resource is in the compartment of a patient (FHIR R4, compartmentdefinition-patient)."""
 
-    Returns the criteria that are left to ask one by one, and the clauses of the merged ones. It relies on a choice
-    element having one of its types at a time, which validation sees to.
-    """
-    left: list[Criterion] = []
-    ranges: dict[str, tuple[SearchParameter, Wanted]] = {}
-    for criterion in criteria:
-        wanted = _single_range(type_, criterion)
-        if wanted is None or not isinstance(criterion, Having):
-            left.append(criterion)
-            continue
-        before = ranges.get(criterion.parameter.code)
-        ranges[criterion.parameter.code] = (criterion.parameter, before[1] & wanted if before else wanted)
-    clauses = []
-    for parameter, wanted in ranges.values():
-        place = place_of(parameter.paths[0], parameter.type)
-        line = DAYS if parameter.type == "date" else MAGNITUDES
-        values = {OVERFLOW, *line.ask(wanted)}
-        clauses.append(Clause(terms=frozenset(Term(place, value) for value in values)))
-    return left, clauses
+    patient: str = field(repr=False)
 
+    def matches(self, resource: Json) -> bool:
+        """See Criterion."""
+        return self.patient in patients_of(resource)
 
-def _single_range(type_: str, criterion: Criterion) -> Wanted | None:
-    if not isinstance(criterion, Having) or criterion.negated or not criterion.parameter.single:
-        return None
-    only = criterion.sought[0]
-    if len(criterion.sought) > 1 or not isinstance(only, (SoughtDate, SoughtNumber)):
-        return None
-    indexed = is_indexed(type_, place_of(criterion.parameter.paths[0], criterion.parameter.type))
-    return only.wanted() if indexed else None
+    def clauses(self, _type: str) -> Iterable[Clause]:
+        """See Criterion."""
+        return (Clause(compartment=self.patient),)

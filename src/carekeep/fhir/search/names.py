@@ -1,6 +1,6 @@
-"""Names of search parameters as queries write them: ``code``, ``code:modifier``, ``code:Type.rest``.
+"""Names of search parameters as queries write them: ``code``, ``code:modifier``, ``code:Type.rest``, ``_has:…``.
 
-The whole grammar is read here, so that what is not answered yet is recognised and refused by its name.
+The whole grammar is read here, so that what is not answered is recognised and refused by its name.
 """
 
 import re
@@ -9,15 +9,14 @@ from dataclasses import dataclass
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_\-]{0,63})(?::([A-Za-z\-]{1,64}))?(?:\.([A-Za-z0-9_:.\-]{1,256}))?", re.ASCII)
 _PRINTABLE = re.compile(r"[A-Za-z0-9_:.\-]{1,64}", re.ASCII)
 
+_HAS = re.compile(r"_has:([A-Za-z]{1,64}):([A-Za-z0-9_\-]{1,64}):([A-Za-z0-9_:.\-]{1,512})", re.ASCII)
+
 # R4 3.1.1.5: these shape the result. They are read by :mod:`carekeep.fhir.search.control`.
 CONTROLS = frozenset({"_count", "_sort", "_summary", "_elements", "_total", "_format", "_pretty"})
-# Known to the standard, not answered yet.
-LATER = frozenset(
-    {
-        "_has", "_include", "_revinclude", "_list", "_type", "_contained", "_containedType",
-        "_filter", "_query", "_text", "_content",
-    }
-)  # fmt: skip
+# R4 3.1.1.5.4: these bring other records along. They are read by :mod:`carekeep.fhir.search.includes`.
+INCLUDES = frozenset({"_include", "_revinclude"})
+# Known to the standard, not answered.
+REFUSED = frozenset({"_contained", "_containedType", "_filter", "_query"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,20 @@ class Name:
     chain: str = ""
 
 
-def parse_name(text: str) -> Name | None:
+@dataclass(frozen=True, slots=True)
+class HasName:
+    """``_has:type:reference:rest``: records of a type that refer to the match, and what they must meet."""
+
+    type: str
+    reference: str
+    rest: str
+
+
+def parse_name(text: str) -> Name | HasName | None:
     """The name, or None if it is none."""
-    if text.startswith("_has:"):
-        return Name("_has")
+    if text.startswith("_has"):
+        has = _HAS.fullmatch(text)
+        return None if has is None else HasName(has[1], has[2], has[3])
     found = _NAME.fullmatch(text)
     return None if found is None else Name(found[1], found[2] or "", found[3] or "")
 

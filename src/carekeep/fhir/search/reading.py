@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from carekeep.fhir.search.links import RELATIONS
 from carekeep.fhir.search.parameters import SearchParameter, searchable_types
 from carekeep.fhir.search.values import dates, numbers, references, strings, tokens, uris
 from carekeep.fhir.search.values.sought import Sought
@@ -47,4 +48,6 @@ def reader(parameter: SearchParameter, modifier: str) -> Reader | None:
 def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
     """The modifiers that a parameter takes, without the names of types, sorted."""
     known = {name for kind, name in _READERS if kind == parameter.type and name and reader(parameter, name)}
+    if parameter.type == "token":
+        known |= RELATIONS.keys()
     return tuple(sorted(known | {"missing"}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ from carekeep.fhir.search.values import dates, numbers, references, strings, tok
 from carekeep.fhir.search.values.text import BadValue, normalise
 
 _MAX_KEYS = 8
+Values = tuple[int | str | list[str] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,36 @@ def parse_sort(text: str, type_: str) -> tuple[Sort, ...]:
     return tuple(keys)
 
 
-def in_order(resources: Iterable[Json], keys: Sequence[Sort]) -> list[Json]:
-    """The resources by their keys; those without a value come last, equal ones stay in their order."""
-    ordered = list(resources)
-    for key in reversed(keys):
-        valued = [(key.value(resource), resource) for resource in ordered]
-        known = [pair for pair in valued if pair[0] is not None]
-        known.sort(key=lambda pair: pair[0], reverse=key.descending)
-        ordered = [resource for _, resource in known]
-        ordered.extend(resource for value, resource in valued if value is None)
-    return ordered
+def values_of(keys: Sequence[Sort], resource: Json) -> Values:
+    """What a resource is ordered by, one value for each key, in a form that JSON can carry."""
+    return tuple(_written(key.value(resource)) for key in keys)
+
+
+def place_in_order(keys: Sequence[Sort], values: Values) -> tuple[Any, ...]:
+    """Something that compares as ``_sort`` orders: less is earlier."""
+    return tuple(
+        (value is None, _Descending(_read(value)) if key.descending else _read(value))
+        for key, value in zip(keys, values, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Descending:
+    """A value that comes before lesser ones. None is only ever compared with None."""
+
+    value: Any
+
+    def __lt__(self, other: "_Descending") -> bool:
+        return self.value is not None and bool(other.value < self.value)
+
+
+def _written(value: Any) -> int | str | list[str] | None:
+    """Decimals as a list with their text, which tells them from strings."""
+    return [str(value)] if isinstance(value, Decimal) else value
+
+
+def _read(value: Any) -> Any:
+    return Decimal(value[0]) if isinstance(value, list) else value
 
 
 def _dates(path: Path, element: Any) -> Iterable[int]:

@@ -14,9 +14,13 @@ from carekeep.fhir.validation.walk import Walk
 __all__ = ["MAX_ISSUES", "validate"]
 
 
-def validate(resource: Any) -> tuple[Issue, ...]:
-    """All issues of a resource in the order of its elements, at most MAX_ISSUES; empty if it is valid."""
-    report = Report()
+def validate(resource: Any, *, lenient: bool = False) -> tuple[Issue, ...]:
+    """All issues of a resource in the order of its elements, at most MAX_ISSUES; without errors if it is valid.
+
+    ``lenient`` makes warnings of missing elements, codes outside of required value sets, and broken invariants. Shape,
+    types, formats, choices and the syntax of references are errors all the same: nothing could be done with them.
+    """
+    report = Report(lenient=lenient)
     try:
         Walk(report).resource(resource)
     except Enough:

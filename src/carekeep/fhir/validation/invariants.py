@@ -1,44 +1,31 @@
-"""The invariants of R4 that are worth checking on every write, as functions instead of FHIRPath.
+"""The invariants of R4 that are asked often, as functions instead of FHIRPath.
 
 Most of them are about which elements may, must or must not occur together, and are given as data. The rest compare
-dates, codes and codings. A rule is asked only about objects whose elements have the right types.
-Left out: rules on the definitions of definitions (StructureDefinition, ElementDefinition, TestScript and the like)
-and best practices. ``ele-1``, ``ext-1``, ``ref-1``, ``txt-*`` and ``dom-*`` belong to the walk itself.
+dates, codes and codings. A rule is asked only about objects whose elements have the right types. All other invariants
+come from :mod:`carekeep.fhir.validation.expressions`; a test asks both, and another implementation, the same questions.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
-from carekeep.fhir.definitions import type_facts
 from carekeep.fhir.validation.bundles import BUNDLE_CHECKS
+from carekeep.fhir.validation.expressions import expression_rules
 from carekeep.fhir.validation.instants import may_precede
+from carekeep.fhir.validation.rule import Rule
 
 Json = dict[str, Any]
 Check = Callable[[Json], bool]
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One invariant of a shape: ``holds`` decides, ``words`` say what is wrong if it does not."""
-
-    key: str
-    holds: Check
-    words: str
-
-
 def rules_of(shape: str) -> tuple[Rule, ...]:
     """The rules for a type ("Period") or backbone element ("Patient.contact"), in the order of the standard."""
     if shape == "Extension":
         # ext-1 stands at the type; a value that is only a half ("_valueCode") counts.
-        return (Rule("ext-1", _extension, "Must have either extensions or a value, not both (ext-1)"),)
-    facts = type_facts(shape.partition(".")[0])
-    return tuple(
-        Rule(rule.key, holds, f"{rule.human} ({rule.key})")
-        for rule in facts.invariants
-        if rule.path == shape and (holds := _CHECKS.get((shape, rule.key)))
-    )
+        return (Rule("Extension", "ext-1", _extension, "Must have either extensions or a value, not both (ext-1)"),)
+    rules = expression_rules(shape)
+    return tuple(replace(rule, holds=FUNCTIONS.get((rule.path, rule.key), rule.holds)) for rule in rules)
 
 
 def _has(value: Json, element: str) -> bool:
@@ -160,7 +147,7 @@ def _dated_entries(value: Json) -> bool:
     return value.get("mode") == "working" or not any(_has(entry, "date") for entry in value.get("entry", ()))
 
 
-_CHECKS: dict[tuple[str, str], Check] = {
+FUNCTIONS: Final[dict[tuple[str, str], Check]] = {
     ("AllergyIntolerance", "ait-1"): _allergy_status,
     ("AllergyIntolerance", "ait-2"): _allergy_error,
     ("Appointment", "app-2"): _together("start", "end"),

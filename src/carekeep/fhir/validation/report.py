@@ -27,17 +27,33 @@ class Enough(Exception):
 
 
 class Report:
-    """The issues of one resource, in the order in which they were found."""
+    """The issues of one resource, in the order in which they were found.
 
-    __slots__ = ("issues",)
+    ``lenient`` makes warnings of what is wrong with the content of a resource but leaves it readable; errors of its
+    structure stay errors. ``found`` counts all issues, those too that were one warning too many to keep.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("found", "issues", "lenient")
+
+    def __init__(self, *, lenient: bool = False) -> None:
         self.issues: list[Issue] = []
+        self.found = 0
+        self.lenient = lenient
 
-    def error(self, code: str, where: str, diagnostics: str, severity: Severity = "error") -> None:
-        """Add an issue. Raises Enough when that fills the report."""
-        self.issues.append(Issue(severity, code, where, diagnostics))
-        if len(self.issues) >= MAX_ISSUES:
+    def error(self, code: str, where: str, diagnostics: str) -> None:
+        """Add what makes a resource unreadable. Raises Enough when that fills the report."""
+        self._add(Issue("error", code, where, diagnostics))
+
+    def breach(self, code: str, where: str, diagnostics: str, severity: Severity = "error") -> None:
+        """Add a breach of a rule about the content. Raises Enough as ``error``."""
+        self._add(Issue("warning" if self.lenient and severity == "error" else severity, code, where, diagnostics))
+
+    def _add(self, issue: Issue) -> None:
+        self.found += 1
+        if issue.severity == "error" or len(self.issues) < MAX_ISSUES - 1:
+            self.issues.append(issue)
+        # Warnings end nothing: an error may follow, and only errors refuse.
+        if issue.severity == "error" and len(self.issues) >= MAX_ISSUES:
             raise Enough
 
 

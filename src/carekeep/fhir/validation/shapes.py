@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from carekeep.fhir.definitions import PRIMITIVES, Element, ElementType, TypeFacts, type_facts
 from carekeep.fhir.validation.codes import CodeCheck
-from carekeep.fhir.validation.invariants import Rule, rules_of
+from carekeep.fhir.validation.invariants import rules_of
 from carekeep.fhir.validation.primitives import PRIMITIVE
+from carekeep.fhir.validation.rule import Rule
 
 RESOURCE: Final = "Resource"
 ELEMENT: Final = "Element"

@@ -57,7 +57,7 @@ class Walk:
         if type(value) is not dict:
             self._report.error("structure", expression(place), f"Must be an object, not {kind_of(value)}")
             return
-        before = len(self._report.issues)
+        before = self._report.found
         members = shape.members
         chosen: dict[str, str] = {}
         for name, item in value.items():
@@ -73,15 +73,15 @@ class Walk:
                 self._choose(member.alternative, chosen, place)
         self._completeness(value, shape, place)
         # Rules take for granted that everything they look at has the right type.
-        if shape.rules and len(self._report.issues) == before:
+        if shape.rules and self._report.found == before:
             for rule in shape.rules:
                 if not rule.holds(value):
-                    self._report.error("invariant", expression(place), rule.words)
+                    self._report.breach("invariant", expression(place), rule.words, rule.severity)
 
     def _completeness(self, value: dict[str, Any], shape: Shape, place: Place) -> None:
         for required in shape.required:
             if required.first not in value and required.names.isdisjoint(value):
-                self._report.error("required", expression(place, required.step), f"{required.step} is required")
+                self._report.breach("required", expression(place, required.step), f"{required.step} is required")
         if not value or (len(value) == 1 and "id" in value and shape.name != ELEMENT):
             self._report.error("invariant", expression(place), "An element must have a value or children (ele-1)")
 
@@ -122,15 +122,15 @@ class Walk:
             self._object(item, shape, place)
 
     def _child(self, item: Any, member: Member, place: Place) -> None:
-        before = len(self._report.issues)
+        before = self._report.found
         self._object(item, shape_of(member.shape), place)
-        if len(self._report.issues) != before:
+        if self._report.found != before:
             return
         if member.targets is not None:
             self._reference(item.get("reference"), member.targets, place)
         elif member.concept is not None and not member.concept.allows(item):
             words = f"Must have a coding that is {member.concept.words}"
-            self._report.error("code-invalid", expression(place), words)
+            self._report.breach("code-invalid", expression(place), words)
 
     def _reference(self, reference: str | None, targets: frozenset[str], place: Place) -> None:
         if reference is None:
@@ -173,7 +173,8 @@ class Walk:
 
     def _wrong_value(self, item: Any, member: Member, place: Place, position: int | None) -> None:
         where = expression((place, member.step, position))
-        self._report.error(member.wrong, where, f"Must be {member.words}; it is {kind_of(item)}")
+        tell = self._report.breach if member.wrong == "code-invalid" else self._report.error
+        tell(member.wrong, where, f"Must be {member.words}; it is {kind_of(item)}")
 
     def _unknown(self, name: str, shape: Shape, place: Place) -> None:
         if _ELEMENT_NAME.fullmatch(name):

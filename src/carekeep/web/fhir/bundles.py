@@ -1,6 +1,6 @@
-"""Bundles that the server writes: searchsets and histories, with stored bodies put in as they are."""
+"""History Bundles, with stored bodies put in as they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,36 +9,21 @@ import orjson
 from carekeep.fhir import format_instant
 from carekeep.records import Stored
 
-
-def history_bundle(fhir_url: str, reference: str, versions: Sequence[Stored], count: int, more: int | None) -> bytes:
-    """A page of a record's history."""
-    base = f"{fhir_url}/{reference}/_history"
-    links = [{"relation": "self", "url": f"{base}?{urlencode({'_count': count})}"}]
-    if more is not None:
-        links.append({"relation": "next", "url": f"{base}?{urlencode({'_count': count, '_before': more})}"})
-    return _bundle("history", [_version_entry(fhir_url, version) for version in versions], links)
+Pairs = Sequence[tuple[str, str]]
 
 
-def searchset(fhir_url: str, matches: Iterable[Stored], links: list[dict[str, str]], *, total: int | None) -> bytes:
-    """A page of search results."""
-    return _bundle("searchset", [_match_entry(fhir_url, match) for match in matches], links, total)
-
-
-def _bundle(kind: str, entries: list[dict[str, Any]], links: list[dict[str, str]], total: int | None = None) -> bytes:
-    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": kind, "link": links}
-    if total is not None:
-        bundle["total"] = total
-    if entries:  # FHIR JSON has no empty arrays
-        bundle["entry"] = entries
+def history_bundle(
+    fhir_url: str, path: str, versions: Sequence[Stored], asked: Pairs, next_page: Pairs | None
+) -> bytes:
+    """A page of the history of a record, a type or ("") of everything; ``asked`` are its parameters."""
+    base = f"{fhir_url}/{path}/_history" if path else f"{fhir_url}/_history"
+    links = [{"relation": "self", "url": f"{base}?{urlencode(asked)}"}]
+    if next_page is not None:
+        links.append({"relation": "next", "url": f"{base}?{urlencode(next_page)}"})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history", "link": links}
+    if versions:  # FHIR JSON has no empty arrays
+        bundle["entry"] = [_version_entry(fhir_url, version) for version in versions]
     return orjson.dumps(bundle)
-
-
-def _match_entry(fhir_url: str, stored: Stored) -> dict[str, Any]:
-    return {
-        "fullUrl": f"{fhir_url}/{stored.reference}",
-        "resource": orjson.Fragment(stored.body),
-        "search": {"mode": "match"},
-    }
 
 
 def _version_entry(fhir_url: str, stored: Stored) -> dict[str, Any]:

@@ -1,26 +1,43 @@
 """``/fhir/metadata``: what this server really does, built once from what the routes serve."""
 
 import datetime
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from carekeep import __version__
 from carekeep.fhir import (
     RESOURCE_TYPES,
+    OperationFacts,
     ResourceCapability,
     SearchParameterFacts,
     ServerFacts,
     capability_statement,
     dump_json,
     search_parameters,
+    terminology_capabilities,
 )
-from carekeep.web.fhir.writing import UNWRITABLE
+from carekeep.web.fhir.operations import operations_of
+from carekeep.web.fhir.patches import FORMATS
 from carekeep.web.http import Response
+from carekeep.web.problems import problem
+from carekeep.web.subscriptions.orders import PROFILE
+from carekeep.web.subscriptions.topics import TOPICS, websocket_url
+from carekeep.web.writable import UNWRITABLE
 
-_READS = ("read", "vread", "history-instance", "search-type")
-_WRITES = ("create", "update", "delete")
+_READS = ("read", "vread", "history-instance", "history-type", "search-type")
+_WRITES = ("create", "update", "patch", "delete")
+_BACKPORT_SERVER = "http://hl7.org/fhir/uv/subscriptions-backport/CapabilityStatement/backport-subscription-server-r4"
+_CHANGING = frozenset({"meta-add", "meta-delete"})
 _SECURITY = (
     "Send a bearer token. Every request is decided by Cedar policies on the person, the care relationship, the purpose "
     "of use (header X-Purpose-Of-Use) and the record's labels. Every access is in the ledger before the answer leaves; "
     "the header X-Ledger-Entry names the entry."
+)
+
+
+_STATEMENTS: Mapping[str, Callable[[ServerFacts], dict[str, Any]]] = MappingProxyType(
+    {"full": capability_statement, "terminology": terminology_capabilities}
 )
 
 
@@ -29,13 +46,16 @@ class Capability:
 
     def __init__(self, fhir_url: str) -> None:
         self._fhir_url = fhir_url
-        self._body: bytes | None = None
+        self._bodies: dict[str, bytes] = {}
 
-    def answer(self) -> Response:
-        """The statement; open to anyone, since it holds nothing of anyone."""
-        if self._body is None:
-            self._body = dump_json(capability_statement(self._facts()))
-        return Response(200, self._body)
+    def answer(self, mode: str) -> Response:
+        """The statement; open to anyone, since it holds nothing of anyone. ``mode`` as in R4: full, terminology."""
+        statement = _STATEMENTS.get(mode)
+        if statement is None:
+            raise problem(400, "not-supported", "mode is full or terminology.", "mode")
+        if mode not in self._bodies:
+            self._bodies[mode] = dump_json(statement(self._facts()))
+        return Response(200, self._bodies[mode])
 
     def _facts(self) -> ServerFacts:
         return ServerFacts(
@@ -44,7 +64,11 @@ class Capability:
             published=datetime.datetime.now(datetime.UTC).date().isoformat(),
             security=_SECURITY,
             resources=[_resource(type_) for type_ in sorted(RESOURCE_TYPES)],
-            system_interactions=("transaction", "batch"),
+            system_interactions=("transaction", "batch", "history-system"),
+            patch_formats=FORMATS,
+            system_operations=_operations(""),
+            websocket_url=websocket_url(self._fhir_url),
+            instantiates=(_BACKPORT_SERVER,),
         )
 
 
@@ -56,4 +80,18 @@ def _resource(type_: str) -> ResourceCapability:
             SearchParameterFacts(parameter.code, parameter.type, parameter.url)
             for parameter in search_parameters(type_).values()
         ),
+        conditional_create=type_ not in UNWRITABLE,
+        conditional_update=type_ not in UNWRITABLE,
+        conditional_delete=type_ not in UNWRITABLE,
+        operations=_operations(type_),
+        supported_profiles=(f"{PROFILE}backport-subscription",) if type_ == "Subscription" else (),
+        topics=tuple(topic.url for topic in TOPICS) if type_ == "Subscription" else (),
+    )
+
+
+def _operations(type_: str) -> tuple[OperationFacts, ...]:
+    return tuple(
+        OperationFacts(name, definition)
+        for name, definition in operations_of(type_).items()
+        if type_ not in UNWRITABLE or name not in _CHANGING
     )

@@ -2,9 +2,13 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-from carekeep.web.fhir import interactions, searching
+from carekeep.web.fhir import conditional, histories, interactions, searching
+from carekeep.web.fhir.asked import Where
+from carekeep.web.fhir.binaries import wants_content
 from carekeep.web.fhir.bodies import check_accept, known_type
 from carekeep.web.fhir.capability import Capability
 from carekeep.web.fhir.operations import Level, operation_at
@@ -17,7 +21,22 @@ from carekeep.web.services import Services
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _log = logging.getLogger("carekeep.web")
 
-Interaction = Callable[[Passage], Awaitable[Response]]
+_ON_RECORD: Mapping[str, Callable[[Passage, str, str], Awaitable[Response]]] = MappingProxyType(
+    {
+        "GET": interactions.read,
+        "PUT": interactions.update,
+        "PATCH": interactions.patch,
+        "DELETE": interactions.delete,
+    }
+)
+_ON_TYPE: Mapping[str, Callable[[Passage, str], Awaitable[Response]]] = MappingProxyType(
+    {
+        "POST": interactions.create,
+        "PUT": conditional.update_where,
+        "PATCH": conditional.patch_where,
+        "DELETE": conditional.delete_where,
+    }
+)
 
 
 class FhirRoutes:
@@ -30,69 +49,105 @@ class FhirRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, one response; whatever goes wrong becomes an OperationOutcome."""
         passage: Passage | None = None
+        head = scope["method"] == "HEAD"
         try:
             request = read_request(scope, receive)
+            if head:  # as a GET in everything, its ledger entry too, but for the body (RFC 9110 §9.3.2)
+                request = replace(request, method="GET")
             passage = Passage(self._services, request)
-            check_accept(request)
+            if not wants_content(request):
+                check_accept(request)
             response = await self._route(passage, request)
         except Exception as error:  # noqa: BLE001 - the last line of defence: no stack trace leaves
             response = _answer_to(error)
         trace = passage.trace() if passage else ()
         await send_response(
-            Response(response.status, response.body, response.content_type, (*response.headers, *trace)), send
+            Response(response.status, response.body, response.content_type, (*response.headers, *trace)),
+            send,
+            head=head,
         )
 
-    async def _route(self, passage: Passage, request: Request) -> Response:
+    async def _route(self, passage: Passage, request: Request) -> Response:  # noqa: PLR0911 - a table of routes
         match request.segments[1:]:
             case ("metadata",):
                 only(request, "GET")
-                return self._capability.answer()
+                return self._capability.answer(dict(request.pairs()).get("mode", "full"))
             case () | ("",):
-                only(request, "POST")
+                only(request, "GET", "POST")
+                if request.method == "GET":
+                    return await searching.search(passage, Where(""))
                 return await bundle(passage, self._route)
-            case (name,) if name.startswith("$"):
-                return await operate(passage, request, "system", name, "", "")
-            case (type_, name) if name.startswith("$"):
-                return await operate(passage, request, "type", name, known_type(type_), "")
-            case (type_, id_, name) if name.startswith("$"):
-                return await operate(passage, request, "instance", name, known_type(type_), checked_id(id_))
+            case (*place, "_search"):
+                only(request, "POST")
+                return await searching.search_by_post(passage, _searched(place))
+            case (*place, name) if name.startswith("$"):
+                return await operate(passage, request, place, name)
+            case (*place, "_history"):
+                only(request, "GET")
+                return await _history(passage, place)
             case (type_,):
                 return await self._on_type(passage, request, known_type(type_))
-            case (type_, "_search"):
-                only(request, "POST")
-                return await searching.search_by_post(passage, known_type(type_))
             case (type_, id_):
                 return await self._on_record(passage, request, known_type(type_), checked_id(id_))
-            case (type_, id_, "_history"):
-                only(request, "GET")
-                return await interactions.history(passage, known_type(type_), checked_id(id_))
             case (type_, id_, "_history", version):
                 only(request, "GET")
                 return await interactions.vread(passage, known_type(type_), checked_id(id_), version)
+            case (type_, id_, name):
+                only(request, "GET")
+                return await searching.search(passage, _searched([type_, id_, name]))
         raise problem(404, "not-found", "There is nothing at this URL.")
 
     async def _on_type(self, passage: Passage, request: Request, type_: str) -> Response:
-        only(request, "GET", "POST")
+        only(request, "GET", *_ON_TYPE)
         if request.method == "GET":
-            return await searching.search_by_get(passage, type_)
-        return await interactions.create(passage, type_)
+            return await searching.search(passage, Where(type_))
+        return await _ON_TYPE[request.method](passage, type_)
 
     async def _on_record(self, passage: Passage, request: Request, type_: str, id_: str) -> Response:
-        only(request, "GET", "PUT", "DELETE")
-        if request.method == "GET":
-            return await interactions.read(passage, type_, id_)
-        if request.method == "PUT":
-            return await interactions.update(passage, type_, id_)
-        return await interactions.delete(passage, type_, id_)
+        only(request, *_ON_RECORD)
+        return await _ON_RECORD[request.method](passage, type_, id_)
 
 
-async def operate(passage: Passage, request: Request, level: Level, name: str, type_: str, id_: str) -> Response:
-    """Run the operation of a name. Raises 404 when there is none here."""
-    operation = operation_at(level, name.removeprefix("$"), type_)
+_LEVELS: tuple[Level, ...] = ("system", "type", "instance")
+
+
+async def operate(passage: Passage, request: Request, place: list[str], name: str) -> Response:
+    """Run the operation of a name, at the level that the part of the URL before it says. Raises 404 for none."""
+    if len(place) >= len(_LEVELS):
+        raise problem(404, "not-found", "There is nothing at this URL.")
+    type_ = known_type(place[0]) if place else ""
+    id_ = checked_id(place[1]) if place[1:] else ""
+    operation = operation_at(_LEVELS[len(place)], name.removeprefix("$"), type_)
     if operation is None:
         raise problem(404, "not-supported", "There is no operation of this name here.")
     only(request, *operation.methods)
     return await operation.run(passage, type_, id_)
+
+
+async def _history(passage: Passage, place: list[str]) -> Response:
+    """The history of what the part of the URL before it names."""
+    match place:
+        case []:
+            return await histories.of_everything(passage)
+        case [type_]:
+            return await histories.of_type(passage, known_type(type_))
+        case [type_, id_]:
+            return await histories.of_record(passage, known_type(type_), checked_id(id_))
+    raise problem(404, "not-found", "There is nothing at this URL.")
+
+
+def _searched(place: list[str]) -> Where:
+    """Where a search is to look, from the part of the URL that says it. Raises 404 for what is no such place."""
+    match place:
+        case []:
+            return Where("")
+        case [type_]:
+            return Where(known_type(type_))
+        case [name, id_]:
+            return searching.compartment(known_type(name), checked_id(id_), "*")
+        case [name, id_, type_]:
+            return searching.compartment(known_type(name), checked_id(id_), type_)
+    raise problem(404, "not-found", "There is nothing at this URL.")
 
 
 def only(request: Request, *methods: str) -> None:

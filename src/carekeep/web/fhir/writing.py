@@ -1,26 +1,35 @@
 """Changes to records: decided one by one, made durable together with their one ledger entry."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from carekeep.access import CARE_TYPES, Action, Decision, Target
-from carekeep.fhir import labels_of, patients_of
-from carekeep.records import Draft, NotFound, Stored, VersionMismatch
+from carekeep.access import Action, Decision, Target
+from carekeep.fhir.patch import Patch
+from carekeep.records import Draft, NotFound, Place, Stored
 from carekeep.storage import Conflict, Prepared, bump
+from carekeep.web.fhir.bodies import gone
+from carekeep.web.fhir.conforming import demand_conformance, demand_targets
+from carekeep.web.fhir.patches import patched
+from carekeep.web.fhir.proxies import Proxies
 from carekeep.web.passage import Passage, target_of, together, what_of
-from carekeep.web.problems import problem
+from carekeep.web.problems import Problem, as_problem, problem
+from carekeep.web.subscriptions.keeping import kept, released
+from carekeep.web.writable import UNWRITABLE, target_of_resource, topics_of
 
 _ATTEMPTS = 5
-CARE_TOPIC = "care"
-UNWRITABLE = {"AuditEvent": "The ledger writes AuditEvents; nobody else does."}
+_AT_A_STRETCH = 50  # operations of a Bundle before other requests get their turn
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change: ``resource`` is None for a delete; ``id`` None never (creates get theirs before).
+    """One change: ``resource`` is the new content, ``patch`` how to make it from the current one; neither: a delete.
 
-    ``creates`` says that the record must be new; else it is an update, which may create under the client's id.
+    ``creates`` says that the record must be new, ``first`` that it must have no current version (If-None-Match on a
+    write); else it is an update, which may create under the client's id. ``id`` is never missing: creates get theirs
+    before. ``found_version`` is the version that a condition found: if it is current no more, the condition may be true
+    no more. ``at`` is the place in a Bundle that issues name.
     """
 
     type: str
@@ -28,94 +37,223 @@ class Operation:
     resource: dict[str, Any] | None
     creates: bool = False
     if_version: int | None = None
+    first: bool = False
+    patch: Patch | None = None
+    found_version: int | None = None
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation came to: ``stored`` is None where there was nothing to delete."""
+    """What an operation came to.
+
+    ``stored`` is None where there was nothing to delete; ``changed`` is False where it is what a condition found, and
+    nothing was written. ``beside`` is what is committed with it that is no record.
+    """
 
     stored: Stored | None
     decision: Decision
     created: bool = False
+    changed: bool = True
+    beside: tuple[Prepared[Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, as it was planned just now, and what was looked up for it.
+
+    An ``Outcome`` among the operations is one that needs nothing done. ``guard`` are steps that conflict when what was
+    looked up may be true no more; ``seen`` are records that the conditions found, ``query`` the conditions themselves.
+    """
+
+    operations: Sequence[Operation | Outcome]
+    guard: Prepared[None] = field(default_factory=lambda: Prepared(None, ()))
+    seen: Sequence[Stored] = ()
+    decisions: Sequence[Decision] = ()
+    query: str | None = None
 
 
 async def carry_out(passage: Passage, action: str, operations: Sequence[Operation]) -> list[Outcome]:
     """Decide on every operation and commit all of them, or raise and leave nothing.
 
-    Another writer may have been first; then all is read, decided and drafted anew. Raises Problem (403, 404, 409),
-    VersionMismatch, Forgotten, KeyDestroyed, and StorageError.
+    Another writer may have been first; then all is read, decided and drafted anew. Raises Problem (403, 405, 409, 412),
+    Forgotten, KeyDestroyed, and StorageError.
     """
+    plan = Plan(operations)
+
+    async def unchanged() -> Plan:
+        return plan
+
+    return await carry_out_plan(passage, action, unchanged)
+
+
+async def carry_out_plan(passage: Passage, action: str, make_plan: Callable[[], Awaitable[Plan]]) -> list[Outcome]:
+    """Like ``carry_out``, for what depends on other records: every attempt plans anew, with what is there then."""
     for _ in range(_ATTEMPTS):
+        plan = await make_plan()
         draft = passage.services.vault.draft()
-        outcomes = [await _apply(passage, draft, operation) for operation in operations]
         try:
-            await _commit(passage, action, draft, outcomes)
+            outcomes = await _apply_all(passage, draft, plan.operations)
+            await _commit(passage, action, draft, plan, outcomes)
         except Conflict:
             continue
         return outcomes
     raise problem(409, "conflict", "Others keep changing the same records. Read again and retry.")
 
 
-async def _commit(passage: Passage, action: str, draft: Draft, outcomes: list[Outcome]) -> None:
-    prepared: list[Prepared[Any]] = [draft.prepared()]
-    touched = tuple(outcome.stored for outcome in outcomes if outcome.stored is not None)
-    care = any(stored.type in CARE_TYPES for stored in touched)
-    if care:
-        prepared.append(Prepared(None, (bump(CARE_TOPIC),)))
+async def _apply_all(passage: Passage, draft: Draft, operations: Sequence[Operation | Outcome]) -> list[Outcome]:
+    proxies = Proxies(passage, [each.resource for each in operations if isinstance(each, Operation)])
+    outcomes: list[Outcome] = []
+    for operation in operations:
+        outcomes.append(
+            operation if isinstance(operation, Outcome) else await _apply(passage, draft, proxies, operation)
+        )
+        if not len(outcomes) % _AT_A_STRETCH:
+            await asyncio.sleep(0)
+    await _check_targets(passage, operations, outcomes)
+    return outcomes
+
+
+async def _check_targets(
+    passage: Passage, operations: Sequence[Operation | Outcome], outcomes: Sequence[Outcome]
+) -> None:
+    """Raises 422 where a reference must lead somewhere and does not. After the decisions: it tells what exists."""
+    if not passage.services.profiles.strictness.existence:
+        return
+    written: dict[str, list[Stored]] = {}
+    for operation, outcome in zip(operations, outcomes, strict=True):
+        if isinstance(operation, Operation) and outcome.stored is not None:
+            written.setdefault(operation.at, []).append(outcome.stored)
+    await demand_targets(passage, written)
+
+
+async def _commit(passage: Passage, action: str, draft: Draft, plan: Plan, outcomes: list[Outcome]) -> None:
+    prepared: list[Prepared[Any]] = [draft.prepared(), plan.guard, *(row for each in outcomes for row in each.beside)]
+    touched = [outcome.stored for outcome in outcomes if outcome.stored is not None]
+    topics = topics_of(outcome.stored.type for outcome in outcomes if outcome.changed and outcome.stored is not None)
+    prepared += [Prepared(None, (bump(topic),)) for topic in topics]
+    disclosed = list({(stored.reference, stored.version): stored for stored in (*touched, *plan.seen)}.values())
     await passage.record(
         action,
         "permitted",
         *prepared,
-        decision=together([outcome.decision for outcome in outcomes]),
-        what=tuple(map(what_of, touched)),
-        patients=dict.fromkeys(patient for stored in touched for patient in stored.patients),
+        decision=together([*plan.decisions, *(outcome.decision for outcome in outcomes)]),
+        what=tuple(map(what_of, disclosed)),
+        patients=dict.fromkeys(patient for stored in disclosed for patient in stored.patients),
+        query=plan.query,
     )
-    if care:
-        passage.services.generations.changed(CARE_TOPIC)
+    for topic in topics:
+        passage.services.generations.changed(topic)
 
 
-async def _apply(passage: Passage, draft: Draft, operation: Operation) -> Outcome:
+async def _apply(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation) -> Outcome:
+    """Draft one operation. Of a Bundle, whatever goes wrong says which entry it is about."""
+    try:
+        return await _draft(passage, draft, proxies, operation)
+    except Exception as error:
+        found = as_problem(error) if operation.at and not isinstance(error, Conflict) else None
+        if found is None:
+            raise
+        issues = (replace(issue, expression=_below(operation.at, issue.expression)) for issue in found.issues)
+        raise Problem(found.status, *issues) from None
+
+
+def _below(at: str, expression: str) -> str:
+    """The place in a Bundle for a place in the resource of one of its entries."""
+    rest = expression.partition(".")[2]
+    return f"{at}.resource.{rest}" if rest else at
+
+
+async def _draft(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation) -> Outcome:
+    if operation.patch is not None:
+        return await _patch(passage, draft, proxies, operation, operation.patch)
     if operation.resource is None:
         return await _delete(passage, draft, operation)
     check_writable(operation.type)
     if operation.creates:
-        return await _create(passage, draft, operation, operation.resource)
+        return await _create(passage, draft, proxies, operation, operation.resource)
     try:
-        current, place = await passage.services.vault.locate(operation.type, operation.id, operation.if_version)
+        found = await passage.services.vault.locate(operation.type, operation.id)
     except NotFound:
         if operation.if_version is not None:
-            raise VersionMismatch(f"There is no {operation.type}/{operation.id} to match If-Match.") from None
-        return await _create(passage, draft, operation, operation.resource)
+            missing = f"There is no {operation.type}/{operation.id} to match If-Match."
+            raise problem(412, "conflict", missing) from None
+        return await _create(passage, draft, proxies, operation, operation.resource)
+    return await _update(passage, draft, proxies, operation, operation.resource, found)
+
+
+async def _create(
+    passage: Passage, draft: Draft, proxies: Proxies, operation: Operation, resource: dict[str, Any]
+) -> Outcome:
+    resource, owners = await proxies.apply({**resource, "id": operation.id})
+    resource, beside = await kept(passage, resource, None)
+    decision = await passage.demand(Action.CREATE, target_of_resource(resource, owners))
+    await demand_conformance(passage, resource)
+    return Outcome(await draft.create(resource, operation.id, owners), decision, created=True, beside=beside)
+
+
+async def _update(
+    passage: Passage,
+    draft: Draft,
+    proxies: Proxies,
+    operation: Operation,
+    resource: dict[str, Any],
+    found: tuple[Stored, Place],
+) -> Outcome:
+    current, place = found
     await passage.demand(Action.UPDATE, target_of(current), what=(what_of(current),))
-    decision = await passage.demand(Action.UPDATE, target_of_resource(operation.resource))
-    stored = await draft.update(operation.resource, current, place)
-    return Outcome(stored, decision, created=current.deleted)
+    resource, owners = await proxies.apply(resource)
+    resource, beside = await kept(passage, resource, current)
+    decision = await passage.demand(Action.UPDATE, target_of_resource(resource, owners))
+    await demand_conformance(passage, resource)
+    _check_version(operation, current)
+    if operation.first and not current.deleted:
+        raise problem(412, "conflict", f"{current.reference} exists already; the request asks that it does not.")
+    stored = await draft.update(resource, current, place, owners)
+    return Outcome(stored, decision, created=current.deleted, beside=beside)
 
 
-async def _create(passage: Passage, draft: Draft, operation: Operation, resource: dict[str, Any]) -> Outcome:
-    resource["id"] = operation.id
-    decision = await passage.demand(Action.CREATE, target_of_resource(resource))
-    return Outcome(await draft.create(resource, operation.id), decision, created=True)
+async def _patch(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation, patch: Patch) -> Outcome:
+    check_writable(operation.type)
+    found = await passage.services.vault.locate(operation.type, operation.id)
+    current = found[0]
+    decision = await passage.demand(Action.UPDATE, target_of(current), what=(what_of(current),))
+    if current.deleted:
+        await passage.record(Action.UPDATE, "failed", decision=decision, what=(what_of(current),))
+        raise gone(current)
+    _check_version(operation, current)
+    lenient = passage.services.profiles.strictness.is_lenient(operation.type)
+    resource = patched(current, patch, lenient=lenient)
+    return await _update(passage, draft, proxies, operation, resource, found)
 
 
 async def _delete(passage: Passage, draft: Draft, operation: Operation) -> Outcome:
     """Deleting what is not there is no error (FHIR R4 §3.1.0.7); it is decided all the same."""
     try:
-        current, place = await passage.services.vault.locate(operation.type, operation.id, operation.if_version)
+        current, place = await passage.services.vault.locate(operation.type, operation.id)
     except NotFound:
         return Outcome(None, await passage.demand(Action.DELETE, Target(operation.type, (), ())))
     decision = await passage.demand(Action.DELETE, target_of(current), what=(what_of(current),))
+    _check_version(operation, current)
     if current.deleted:
         return Outcome(None, decision)
-    return Outcome(await draft.delete(current, place), decision)
+    return Outcome(await draft.delete(current, place), decision, beside=await released(passage, current))
+
+
+def _check_version(operation: Operation, current: Stored) -> None:
+    """Raises 412. After the decision: which version is current is for those who may change the record.
+
+    Raises Conflict when a condition found another version: then all is to be looked up anew.
+    """
+    if operation.found_version not in {None, current.version}:
+        raise Conflict("The record that a condition found was changed.")
+    if operation.if_version not in {None, current.version}:
+        raise problem(
+            412, "conflict", f"{current.reference} is at version {current.version}, not {operation.if_version}."
+        )
 
 
 def check_writable(type_: str) -> None:
     """Raises 405 for types that clients may not write."""
     if type_ in UNWRITABLE:
         raise problem(405, "not-supported", UNWRITABLE[type_])
-
-
-def target_of_resource(resource: dict[str, Any]) -> Target:
-    """What the policies see of a resource that is not stored yet."""
-    return Target(resource["resourceType"], patients_of(resource), labels_of(resource))

@@ -26,6 +26,7 @@ _MS = timedelta(milliseconds=1)
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII)
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _AP_SHARE = 10
+_LONGEST_INSTANT = 1000  # an instant is written to the second at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,17 @@ class SoughtDate:
             "sa": Wanted(low=after),
             "eb": Wanted(high=before),
             "ap": Wanted(reach=first, high=last),
+        }
+        return answers.get(self.prefix)
+
+    def earliest(self) -> int | None:
+        """When an instant that matches may begin at the earliest; None if there is no such time."""
+        answers = {
+            "eq": self.interval.start,
+            "ge": self.interval.start,
+            "ap": self.interval.start,
+            "gt": self.interval.end - _LONGEST_INSTANT,
+            "sa": self.interval.end,
         }
         return answers.get(self.prefix)
 

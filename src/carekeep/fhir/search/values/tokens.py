@@ -89,6 +89,21 @@ class SoughtToken:
 
 
 @dataclass(frozen=True, slots=True)
+class SoughtCodes:
+    """One of these ``(system, code)``; a code without a system belongs to none."""
+
+    codes: frozenset[tuple[str, str]]
+
+    def matches(self, path: Path, element: Any) -> bool:
+        """See Sought."""
+        return any((token.system or "", token.code) in self.codes for token in tokens(path, element))
+
+    def terms(self, _path: Path) -> Iterable[bytes] | None:
+        """See Sought."""
+        return {code.encode() for _, code in self.codes}
+
+
+@dataclass(frozen=True, slots=True)
 class SoughtText:
     """``:text``: the words that go with a code start with these (normalised)."""
 
