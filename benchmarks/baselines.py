@@ -12,12 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from carekeep.fhir import Query, Term, dump_json, index_terms, parse_json, parse_query
 from carekeep.records import Stored
 from carekeep.storage import Insert
 from carekeep.storage.sqlite import SqliteDatabase
 from carekeep.web.fhir.bodies import MAX_RESOURCE, check_valid, version_headers
-from carekeep.web.fhir.bundles import searchset
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
 
 _SCHEMA = """
@@ -88,7 +89,8 @@ class OpenStore:
         query = parse_query(type_, request.pairs(), lenient=False)
         rows = await self._database.fetch(*_by_terms(query))
         found = [stored for stored in map(_stored, rows) if query.matches(stored.resource)][: query.count]
-        return Response(200, searchset(self._fhir_url, found, [], total=None))
+        entries = [{"resource": orjson.Fragment(each.body), "search": {"mode": "match"}} for each in found]
+        return Response(200, orjson.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
 
 
 def fill(path: Path, resources: Iterable[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from carekeep.cli.operator import record_operation
 from carekeep.encryption import Secret
 from carekeep.identity import Account, Kind
 from carekeep.settings import Settings
+from tests.promises.preloaded import Preloaded
 
 PATIENCE_S = 60.0
 _POLL_S = 0.005
@@ -35,7 +36,8 @@ class Installation:
 
     folder: Path
     settings: Settings
-    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _process: "subprocess.Popen[bytes] | Preloaded | None" = field(default=None, repr=False)
+    _preloaded: Preloaded | None = field(default=None, repr=False)
 
     @property
     def home(self) -> Path:
@@ -56,19 +58,27 @@ class Installation:
 
     def start(self) -> None:
         """Serve, and return when requests are answered. Raises NotServing."""
+        self._process = self._preloaded.start() if self._preloaded else self._serve()
+        until = time.monotonic() + PATIENCE_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise NotServing((self.logs / "server.log").read_text()[-4000:])
+            time.sleep(_POLL_S)
+
+    def preload(self) -> None:
+        """From now on servers are forked from a process that has the modules in memory."""
         with (self.logs / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._preloaded = Preloaded(self.home, log, self.environment)
+
+    def _serve(self) -> "subprocess.Popen[bytes]":
+        with (self.logs / "server.log").open("ab") as log:
+            return subprocess.Popen(
                 [sys.executable, "-m", "carekeep", "--home", str(self.home), "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.environment,
             )
-        until = time.monotonic() + PATIENCE_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                raise NotServing((self.logs / "server.log").read_text()[-4000:])
-            time.sleep(_POLL_S)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -114,8 +124,11 @@ class Installation:
         """Make sure that nothing of it runs any more."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(PATIENCE_S)
             self._process = None
+        if self._preloaded is not None:
+            self._preloaded.close()
+            self._preloaded = None
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         """The ``carekeep`` command, on this installation."""

@@ -19,6 +19,7 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "account": (("id",), ("login_tag", "revision", "sealed")),
     "access_token": (("hash",), ("account", "expires_ms", "sealed")),
     "break_glass": (("id",), ("holder", "scope", "expires_ms", "sealed")),
+    "subscription": (("id",), ("account", "revision", "events", "delivered", "sealed")),
     "ledger_pending": (("entry_id",), ("leaf",)),
     "ledger_entry": (("leaf_index",), ("entry_id", "leaf")),
     "ledger_tile": (("level", "number"), ("hashes",)),
@@ -29,9 +30,19 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 NO_PAST: Mapping[str, str] = {
     "generation": "counters that tell processes to drop their caches; losing one costs a look-up, never an answer",
     "lease": "who works at this moment; a wrong one delays the sequencer, and the head moves by compare-and-swap",
+    "subscription_event": "what is still to be told: sealed references to versions that the ledger names too",
+    "subscription_binding": "tokens of one use for some minutes; sealed, so that a changed one is good for nothing",
+    "ledger_reader": "how far the ledger was read for subscribers",
+    "condition_guard": "counters on which conditional writes meet",
     "bulk_job": "work under way; what it gave out or took in is in the ledger and in the records",
     "bulk_chunk": "parts of work under way",
     "schema_migration": "which tables there are; another digest than the program's own is refused at the next start",
+}
+
+# Columns of the former without a past, and why.
+COUNTERS: Mapping[tuple[str, str], str] = {
+    ("subscription", "events"): "how many events were numbered; moved with every event, and recorded by no entry",
+    ("subscription", "delivered"): "how many of them were told",
 }
 
 

@@ -78,6 +78,7 @@ def test_nothing_that_was_answered_is_lost(installation: Installation, kills: in
     chance = random.Random(seed)  # noqa: S311 - chance that must repeat
     tokens = prepare(installation)
     clients = [Client(f"c{number}", tokens, chance.randrange(1 << 32)) for number in range(CLIENTS)]
+    installation.preload()
     for number in range(1, kills + 1):
         installation.start()
         answers, and_then_s = chance.randrange(MOST_ANSWERS), chance.uniform(0, LONGEST_S)

@@ -20,6 +20,7 @@ from carekeep.storage import Change, Database, Row, StorageError
 from tests.house.tree import ROOT
 from tests.promises import outsider
 from tests.promises.tampering import (
+    COUNTERS,
     NO_PAST,
     PAST,
     Table,
@@ -30,6 +31,7 @@ from tests.promises.tampering import (
     snapshot,
 )
 from tests.web.clinic import Clinic, chart, new_clinic, observation, open_clinic
+from tests.web.subscriptions.ward import subscription
 
 SEED = 3
 ROWS = 2  # of each table, for each column
@@ -57,6 +59,7 @@ async def live(clinic: Clinic) -> None:
         body = {"resourceType": "Parameters", "parameter": [reason]}
         answer = await clinic.ask("POST", f"Patient/{patient}/$break-glass", body, who="emergency")
         assert answer.status == 200, answer.body
+    assert (await clinic.ask("POST", "Subscription", subscription(None), who="physician")).status == 201
     await clinic.put(observation("ada-pulse", "bob", 90, "2026-04-01"))  # moves to another patient
     for value in range(5):
         await clinic.put(observation("ada-pulse-2", "ada", value, "2026-04-01"))
@@ -106,6 +109,8 @@ async def test_a_flipped_bit_in_any_column_is_found(lived_in: Clinic) -> None:
         rows = await table.rows()
         assert rows, name
         for at, column in enumerate(table.columns):
+            if (name, column) in COUNTERS:
+                continue
             for row in chance.sample(rows, min(ROWS, len(rows))):
                 changed = (*row[:at], flipped(row[at], chance.randrange(1 << 16)), *row[at + 1 :])
                 try:

@@ -6,7 +6,7 @@ Nothing here is fast, and nothing is shared with the product but the table of de
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -102,7 +102,7 @@ def pointers(resource: Json, parameter: SearchParameter) -> set[str]:
 
 def equal(parameter: SearchParameter, element: Any, modifier: str, value: str, now: datetime) -> bool:
     """Whether one element meets one value."""
-    rule = {
+    rules: dict[str, Callable[[], bool]] = {
         "token": lambda: token(element, modifier, value),
         "string": lambda: string(element, modifier, value),
         "date": lambda: date(element, value, now),
@@ -110,8 +110,8 @@ def equal(parameter: SearchParameter, element: Any, modifier: str, value: str, n
         "number": lambda: quantity({"value": element}, value),
         "reference": lambda: reference(element, modifier, value, parameter.targets),
         "uri": lambda: uri(element, modifier, value),
-    }[parameter.type]
-    return rule()
+    }
+    return rules[parameter.type]()
 
 
 def codings(element: Any) -> Iterator[tuple[str, str]]:

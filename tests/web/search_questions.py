@@ -175,9 +175,9 @@ def _has(draw: st.DrawFn, store: Store, resource: Json, depth: int) -> Pair | No
 def _token(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair:
     del parameter
     system, code = draw(st.sampled_from(list(codings(element))))
-    texts = [element.get("text")] if isinstance(element, dict) and "coding" in element else []
-    if texts[:1] != [None] and texts and draw(st.integers(0, 5)) == 0:
-        return "text", texts[0][: draw(st.integers(1, 8))]
+    text = element.get("text") if isinstance(element, dict) and "coding" in element else None
+    if text is not None and draw(st.integers(0, 5)) == 0:
+        return "text", text[: draw(st.integers(1, 8))]
     forms = [code, *([f"{system}|{code}", f"{system}|"] if system else []), "nothing", f"urn:other|{code}"]
     if isinstance(element, str):  # a code has a system that only the definitions know
         forms = [code, "nothing"]
@@ -218,9 +218,9 @@ def _quantity(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair
 
 @st.composite
 def _reference(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair:
-    reference = element["reference"]
+    reference: str = element["reference"]
     type_, id_ = reference.split("/")[:2]
-    forms = [("", f"{type_}/{id_}"), ("", f"{type_}/{id_},{type_}/other"), ("", reference), (type_, id_)]
+    forms: list[Pair] = [("", f"{type_}/{id_}"), ("", f"{type_}/{id_},{type_}/other"), ("", reference), (type_, id_)]
     if len(parameter.targets) < 40:
         forms.append(("", id_))
     if "identifier" in element:
@@ -229,7 +229,7 @@ def _reference(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pai
 
 
 @st.composite
-def _uri(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair:
+def _uri(draw: st.DrawFn, element: str, parameter: SearchParameter) -> Pair:
     del parameter
     if "://" not in element:
         return "", element

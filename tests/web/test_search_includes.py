@@ -59,9 +59,11 @@ def shown(answer: Answer) -> dict[str, list[str]]:
 
 PANEL = "Observation?_id=panel"
 PEOPLE = {"Patient/ada", "Practitioner/physician"}
+PARTS = "&_include:iterate=Organization:partof"
 ABOVE = {"Organization/ward", "Organization/trust"}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "included"),
     [
@@ -76,8 +78,7 @@ ABOVE = {"Organization/ward", "Organization/trust"}
         (f"{PANEL}&_include:iterate=Patient:organization", set()),
         (f"{PANEL}&_include=Observation:patient&_include:iterate=Patient:organization",
          {"Patient/ada", "Organization/ward"}),
-        (f"{PANEL}&_include=Observation:patient&_include:recurse=Patient:organization"
-         "&_include:iterate=Organization:partof", {"Patient/ada", *ABOVE}),
+        (f"{PANEL}&_include=Observation:patient&_include:recurse=Patient:organization{PARTS}", {"Patient/ada", *ABOVE}),
         (f"{PANEL}&_include:iterate=*", {*PEOPLE, *ABOVE, "Observation/ada-pulse"}),
         ("Observation?patient=ada&_include=Observation:has-member", set()),
         ("Observation?_id=ada-pulse&_revinclude=Observation:has-member", {"Observation/panel"}),
@@ -162,4 +163,3 @@ async def test_a_chart_of_500_records_comes_along_in_time(clinic: Clinic) -> Non
         best = min(best, time.perf_counter() - begun)
     # The goal is 60 ms on a machine that has nothing else to do.
     assert best < 0.25, best
-    print(f"{best * 1000:.1f} ms")

@@ -1,7 +1,5 @@
 """Chains, reverse chains, lists and code sets over HTTP: what they find, what they refuse, and what they keep quiet."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from tests.web.clinic import Answer, Clinic, Json, care_team, observation, on_sqlite
@@ -41,8 +39,9 @@ RECORDS: tuple[Json, ...] = (
      "entry": [{"item": {"reference": "Observation/ada-pulse"}}]},
     {"resourceType": "ValueSet", "id": "rates", "url": "http://x.org/rates", "status": "active",
      "compose": {"include": [{"system": LOINC, "concept": [{"code": "8867-4"}]}]}},
-    {"resourceType": "CodeSystem", "id": "kinds", "url": "http://x.org/kinds", "status": "active", "content": "complete",
-     "hierarchyMeaning": "is-a", "concept": [{"code": "animal", "concept": [{"code": "cat"}, {"code": "dog"}]}]},
+    {"resourceType": "CodeSystem", "id": "kinds", "url": "http://x.org/kinds", "status": "active",
+     "content": "complete", "hierarchyMeaning": "is-a",
+     "concept": [{"code": "animal", "concept": [{"code": "cat"}, {"code": "dog"}]}]},
     {"resourceType": "Device", "id": "cat", "type": {"coding": [{"system": "http://x.org/kinds", "code": "cat"}]}},
 )  # fmt: skip
 
@@ -64,6 +63,7 @@ def found(answer: Answer) -> set[str]:
 PULSES = {"ada-pulse", "ada-pulse-2", "in-visit"}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
@@ -137,12 +137,10 @@ async def test_a_label_hides_a_record_from_chains_too(linked: Clinic) -> None:
         "participant": [{"individual": {"reference": "Practitioner/emergency"}}],
     }
     await linked.put(meeting)
-    asked: Callable[[], Awaitable[Answer]] = lambda: linked.ask(
-        "GET", "Observation?encounter.class=AMB", who="emergency"
-    )
-    assert found(await asked()) == {"in-visit"}
+    query = "Observation?encounter.class=AMB"
+    assert found(await linked.ask("GET", query, who="emergency")) == {"in-visit"}
     await linked.put({**RECORDS[3], "meta": {"security": [V]}})
-    assert found(await asked()) == set()
+    assert found(await linked.ask("GET", query, who="emergency")) == set()
 
 
 @on_sqlite

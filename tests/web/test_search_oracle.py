@@ -80,7 +80,7 @@ async def stores(clinic: Clinic) -> dict[str, dict[str, Json]]:
     return {"engine": everything, "physician": own}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=3 * settings().max_examples)
 @given(data=st.data())
 async def test_search_is_what_the_model_says(
     clinic: Clinic, stores: dict[str, dict[str, Json]], data: st.DataObject

@@ -33,6 +33,8 @@ class OperationFacts:
 class ResourceCapability:
     """What is served for one resource type. ``interactions`` are R4's codes ("read", "search-type", …).
 
+    ``includes`` and ``reverse_includes`` are the values that ``_include`` and ``_revinclude`` take.
+
     ``topics`` are the canonical URLs of subscription topics (R5 Backport).
     """
 
@@ -45,6 +47,8 @@ class ResourceCapability:
     operations: tuple[OperationFacts, ...] = ()
     supported_profiles: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    reverse_includes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class ServerFacts:
     system_operations: tuple[OperationFacts, ...] = ()
     websocket_url: str | None = None
     instantiates: tuple[str, ...] = ()
+    search_parameters: tuple[SearchParameterFacts, ...] = ()
+    compartments: tuple[str, ...] = ()
 
 
 def capability_statement(server: ServerFacts) -> dict[str, Any]:
@@ -90,6 +96,10 @@ def _rest(server: ServerFacts) -> dict[str, Any]:
         rest["resource"] = resources
     if server.system_interactions:
         rest["interaction"] = [{"code": code} for code in server.system_interactions]
+    if server.search_parameters:
+        rest["searchParam"] = [_search_parameter(parameter) for parameter in server.search_parameters]
+    if server.compartments:
+        rest["compartment"] = list(server.compartments)
     if server.system_operations:
         rest["operation"] = _operations(server.system_operations)
     if server.websocket_url:
@@ -111,6 +121,10 @@ def _resource(resource: ResourceCapability) -> dict[str, Any]:
         "conditionalDelete": "single" if resource.conditional_delete else "not-supported",
         "referencePolicy": ["literal", "logical", "local"],
     }
+    if resource.includes:
+        told["searchInclude"] = list(resource.includes)
+    if resource.reverse_includes:
+        told["searchRevInclude"] = list(resource.reverse_includes)
     if resource.search_parameters:
         told["searchParam"] = [_search_parameter(parameter) for parameter in resource.search_parameters]
     if resource.operations:

@@ -9,12 +9,13 @@ Invariants:
 * Nothing is committed here: changes are prepared, and the ledger commits them together with their entry.
 """
 
+from carekeep.records.candidates import Position
 from carekeep.records.drafting import Draft
 from carekeep.records.envelope import Place, Stored
 from carekeep.records.guarding import Guards
 from carekeep.records.histories import Moment, Window
 from carekeep.records.pinned import pinned_rows
-from carekeep.records.searching import Page, Position
+from carekeep.records.searching import Page
 from carekeep.records.vault import Forgotten, NotFound, RecordError, Vault
 from carekeep.records.verification import verify_records
 from carekeep.records.walking import Found, Pointer, Stretch, Walker

@@ -7,12 +7,12 @@ first, after a position, and at most :data:`PAGE_SIZE` of them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from carekeep.records.numbering import first_number
 from carekeep.storage import Value
 
 PAGE_SIZE = 200
 # Of one statement; SQLite takes 32,766 at most.
 MOST_PARAMETERS = 8_000
-_WRITTEN_BITS = 21  # below the milliseconds in the order of writing, see ``numbering``
 
 _ROWS = """
     SELECT r.rid, r.scope, r.seq, r.version, v.sealed, t.region
@@ -100,13 +100,13 @@ def tagged(region: int, question: Question, below: int, since_ms: int | None) ->
     drivers = sorted(question.alternatives, key=len)
     if since_ms is not None and len(drivers) == 1 and region > 0:
         # Nothing but the type: what was written lately is fewer.
-        since = parameters(since_ms << _WRITTEN_BITS)
+        since = parameters(first_number(since_ms))
         source, distinct, others = f"record_version d WHERE d.scope = {scope} AND d.written >= {since}", True, drivers
     else:
         tags = parameters.listed(drivers[0])
         source = f"tag d WHERE d.scope = {scope} AND d.tag IN ({tags})"
         if since_ms is not None:
-            source += _RECENT.format(since=parameters(since_ms << _WRITTEN_BITS))
+            source += _RECENT.format(since=parameters(first_number(since_ms)))
         distinct, others = len(drivers[0]) > 1, drivers[1:]
     for other in others:
         source += (
@@ -128,14 +128,14 @@ def tagged_in_many(questions: Sequence[Question], after: Position, since_ms: int
     others = shape
     if since_ms is not None and len(shape) == 1:
         tables.append(parameters.table("w", "scope", [(question.scope,) for question in questions]))
-        since = parameters(since_ms << _WRITTEN_BITS)
+        since = parameters(first_number(since_ms))
         source = f"w CROSS JOIN record_version d WHERE d.scope = w.scope AND d.written >= {since}"
     else:
         tables.append(parameters.table("w", "scope, tag", _pairs(questions, shape[0])))
         source = "w CROSS JOIN tag d WHERE d.scope = w.scope AND d.tag = w.tag"
         others = shape[1:]
         if since_ms is not None:
-            source += _RECENT.format(since=parameters(since_ms << _WRITTEN_BITS))
+            source += _RECENT.format(since=parameters(first_number(since_ms)))
     for at in others:
         tables.append(parameters.table(f"w{at}", "scope, tag", _pairs(questions, at)))
         source += (

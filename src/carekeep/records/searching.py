@@ -126,7 +126,7 @@ class Searcher:
 
     async def _by_owner(self, planned: Plan, after: Position) -> AsyncIterator[Row]:
         """Patients' records: small charts many at once, fewer while there is much in them."""
-        scopes = await self._owners(planned, after)
+        scopes: Sequence[int] = await self._owners(planned, after)
         size = _FIRST_BATCH
         while scopes:
             asked, scopes = await self._batch(planned, scopes, size)

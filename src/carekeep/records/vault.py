@@ -7,12 +7,13 @@ from typing import Any
 from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown
 from carekeep.fhir import OVERFLOW, Query, parse_query
 from carekeep.records.blind_index import CARE, SHARED, care_tag, tags_of
+from carekeep.records.candidates import Position
 from carekeep.records.drafting import UNTAG, Draft
 from carekeep.records.envelope import Place, Stored, unseal
 from carekeep.records.guarding import Guards, read_guards
 from carekeep.records.histories import Historian, Moment, Window
 from carekeep.records.numbering import Numbering
-from carekeep.records.searching import Page, Position, Searcher
+from carekeep.records.searching import Page, Searcher
 from carekeep.storage import Change, Clock, Database, Prepared, Row, system_clock
 
 _CURRENT = """

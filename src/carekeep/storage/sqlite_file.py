@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
@@ -15,6 +16,7 @@ from carekeep.storage.migrations import Applied, Migration, known_migrations, pe
 
 OPENING_PATIENCE_S = 30.0
 READING_PATIENCE_S = 5.0
+_MOMENT_S = 0.02
 
 # Every connection's. Caches are small because the file is in the system's page cache anyway.
 # secure_delete = FAST: bytes of a deleted row are zeroed wherever its page is written in any case, so that the wrapped
@@ -78,13 +80,27 @@ def migrate_file(path: Path, clock: Clock) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with closing(_open(path, OPENING_PATIENCE_S)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_write_ahead_log(connection)
             while _apply_next(connection, clock):
                 pass
     except OSError as error:
         raise StorageError(f"The database file {path} cannot be opened: {error.strerror}.") from error
     except sqlite3.Error as error:
         raise StorageError(f"The database file {path} cannot be used: {error} ({error_name(error)}).") from error
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """The switch needs the file for itself, and SQLite does not wait for that: others may be opening it just now."""
+    end = time.monotonic() + OPENING_PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not error_name(error).startswith("SQLITE_BUSY") or time.monotonic() > end:
+                raise
+            time.sleep(_MOMENT_S)
+        else:
+            return
 
 
 def _open(path: Path, patience_s: float) -> sqlite3.Connection:

@@ -112,8 +112,13 @@ def test_every_parameter_at_fault_is_named_and_no_value_is_repeated() -> None:
 
 
 def test_no_repr_shows_what_was_asked() -> None:
-    query = read("Patient", ("family", MARK), ("identifier", MARK), ("_id", MARK))
+    linked = (("general-practitioner:Practitioner.family", MARK), ("_has:Observation:patient:code", MARK))
+    sets = (("_list", MARK), ("gender:in", f"http://{MARK}"), ("gender:below", f"s|{MARK}"), ("_content", MARK))
+    query = read("Patient", ("family", MARK), ("identifier", MARK), ("_id", MARK), *linked, *sets)
+    assert len(query.links) == 3
+    assert len(query.code_sets) == 2
     assert MARK not in repr(query)
+    assert MARK not in repr(query.within(MARK).criteria)
 
 
 def test_a_lenient_search_passes_over_what_is_unknown_but_not_over_what_is_wrong() -> None:

@@ -10,13 +10,13 @@ from carekeep.fhir.search.control import Control, read_control
 from carekeep.fhir.search.criteria import Criterion, Having, Missing, Together
 from carekeep.fhir.search.links import RELATIONS, Chain, CodeSet, Has, Link, Listed
 from carekeep.fhir.search.names import CONTROLS, INCLUDES, REFUSED, HasName, Name, parse_name, shown
-from carekeep.fhir.search.parameters import Component, SearchParameter, search_parameters, searchable_types
+from carekeep.fhir.search.parameters import TEXTS, Component, SearchParameter, search_parameters, searchable_types
 from carekeep.fhir.search.query import Pair, Query, QueryError
 from carekeep.fhir.search.reading import Reader, modifiers, reader
 from carekeep.fhir.search.values.sought import Sought
 from carekeep.fhir.search.values.text import BadValue, split
 from carekeep.fhir.search.values.tokens import parse as parse_token
-from carekeep.fhir.search.words import TEXTS, parse_words
+from carekeep.fhir.search.words import parse_words
 
 MAX_PAIRS = 100
 MAX_VALUES = 200
@@ -198,7 +198,7 @@ class _Reading:
             raise _Fault("not-supported", f"{self._type} has no search parameter {shown(name.code)}", skippable=True)
         if name.code in TEXTS and name.modifier:
             raise _Fault("not-supported", f"{shown(name.code)} takes no modifier")
-        if not parameter.supported and name.code not in TEXTS:
+        if not parameter.answered:
             raise _Fault("not-supported", f"{shown(name.code)} is not supported by this server", skippable=True)
         return parameter
 

@@ -12,6 +12,8 @@ from typing import Any
 from carekeep.fhir.search.expressions import Element, Path, compile_part
 from carekeep.fhir.search.grammar import Part, parse_expression
 
+# Words of the narrative, and of the whole resource: they have no expression.
+TEXTS = frozenset({"_text", "_content"})
 EVERY_TYPE = frozenset({"Resource", "DomainResource"})
 
 
@@ -42,8 +44,13 @@ class SearchParameter:
 
     @property
     def supported(self) -> bool:
-        """Whether queries by it are answered. Not yet: ``_text``, ``_content``, ``near`` and phonetic matching."""
+        """Whether the elements that it finds are compared. ``near`` and phonetic matching are not there."""
         return bool(self.paths) and self.type != "special" and self.code != "phonetic"
+
+    @property
+    def answered(self) -> bool:
+        """Whether queries by it are answered: those that compare elements, and those that look for words."""
+        return self.supported or self.code in TEXTS
 
     @property
     def single(self) -> bool:

@@ -14,7 +14,6 @@ from carekeep.fhir.search.criteria import Clause
 from carekeep.fhir.search.expressions import Json
 from carekeep.fhir.search.values.text import BadValue, normalise, unescape
 
-TEXTS = frozenset({"_text", "_content"})
 _TAG = re.compile(r"<[^>]*>")
 _UNREAD = frozenset({"resourceType", "div"})
 

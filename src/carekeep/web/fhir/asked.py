@@ -21,7 +21,8 @@ from carekeep.web.problems import problem
 
 Pair = tuple[str, str]
 _MOST_LINKED_TYPES = 20  # that may be searched at once by questions about other records
-_BESIDE_CURSOR = frozenset({"_format", "_pretty"})
+# What clients put to every search, links included; how long a page is, the link says itself.
+_BESIDE_CURSOR = frozenset({"_format", "_pretty", "_count"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +29,12 @@ from carekeep.web.writable import UNWRITABLE
 _READS = ("read", "vread", "history-instance", "history-type", "search-type")
 _WRITES = ("create", "update", "patch", "delete")
 _BACKPORT_SERVER = "http://hl7.org/fhir/uv/subscriptions-backport/CapabilityStatement/backport-subscription-server-r4"
+_HL7 = "http://hl7.org/fhir"
+_OF_ALL_TYPES = (
+    SearchParameterFacts("_has", "special"),
+    SearchParameterFacts("_list", "special"),
+    SearchParameterFacts("_type", "special"),
+)
 _CHANGING = frozenset({"meta-add", "meta-delete"})
 _SECURITY = (
     "Send a bearer token. Every request is decided by Cedar policies on the person, the care relationship, the purpose "
@@ -64,7 +71,9 @@ class Capability:
             published=datetime.datetime.now(datetime.UTC).date().isoformat(),
             security=_SECURITY,
             resources=[_resource(type_) for type_ in sorted(RESOURCE_TYPES)],
-            system_interactions=("transaction", "batch", "history-system"),
+            system_interactions=("transaction", "batch", "history-system", "search-system"),
+            search_parameters=_OF_ALL_TYPES,
+            compartments=(f"{_HL7}/CompartmentDefinition/patient",),
             patch_formats=FORMATS,
             system_operations=_operations(""),
             websocket_url=websocket_url(self._fhir_url),
@@ -79,7 +88,10 @@ def _resource(type_: str) -> ResourceCapability:
         search_parameters=tuple(
             SearchParameterFacts(parameter.code, parameter.type, parameter.url)
             for parameter in search_parameters(type_).values()
+            if parameter.answered
         ),
+        includes=("*", f"{type_}:*", *(f"{type_}:{code}" for code, _ in _references(type_))),
+        reverse_includes=_pointing_to().get(type_, ()),
         conditional_create=type_ not in UNWRITABLE,
         conditional_update=type_ not in UNWRITABLE,
         conditional_delete=type_ not in UNWRITABLE,
@@ -87,6 +99,23 @@ def _resource(type_: str) -> ResourceCapability:
         supported_profiles=(f"{PROFILE}backport-subscription",) if type_ == "Subscription" else (),
         topics=tuple(topic.url for topic in TOPICS) if type_ == "Subscription" else (),
     )
+
+
+def _references(type_: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The reference parameters of a type, and the types that they refer to."""
+    parameters = search_parameters(type_).values()
+    return [(parameter.code, parameter.targets) for parameter in parameters if parameter.type == "reference"]
+
+
+@cache
+def _pointing_to() -> Mapping[str, tuple[str, ...]]:
+    """By type, the parameters of others that refer to it."""
+    found: dict[str, list[str]] = {}
+    for source in sorted(RESOURCE_TYPES):
+        for code, targets in _references(source):
+            for target in targets:
+                found.setdefault(target, []).append(f"{source}:{code}")
+    return MappingProxyType({target: tuple(values) for target, values in found.items()})
 
 
 def _operations(type_: str) -> tuple[OperationFacts, ...]:
