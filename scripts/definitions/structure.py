@@ -21,6 +21,8 @@ FHIR_VERSION = "4.0.1"
 CANONICAL = "http://hl7.org/fhir/StructureDefinition/"
 FHIR_TYPE = CANONICAL + "structuredefinition-fhir-type"
 REGEX = CANONICAL + "regex"
+# What the package's publisher adds to Meta for its own server; R4 has none of it.
+NOT_OF_R4 = {f"Meta.{name}" for name in ("project", "author", "onBehalfOf", "account", "accounts", "compartment")}
 # They hold for every element or extension there is; the types Element and Extension say so once.
 UNIVERSAL = {"ele-1", "ext-1"}
 
@@ -53,7 +55,7 @@ def _resources(file: Path, kind: str) -> Iterator[Json]:
 
 
 def _type(structure: Json, expansions: "_Expansions") -> Json:
-    root, *rest = structure["snapshot"]["element"]
+    root, *rest = (each for each in structure["snapshot"]["element"] if each["path"] not in NOT_OF_R4)
     facts: Json = {"kind": structure["kind"], "abstract": structure["abstract"]}
     if structure["kind"] == "primitive-type":
         return facts | _primitive(rest)

@@ -91,3 +91,8 @@ def test_running_the_script_again_changes_nothing(package: Path) -> None:
     assert table_bytes(build(package)) == made
     # Another zlib may compress in another way; the facts are what counts.
     assert gzip.decompress(made) == gzip.decompress(kept)
+
+
+def test_meta_is_r4s_and_nobody_elses() -> None:
+    names = {element.name for element in type_facts("Meta").elements}
+    assert names == {"id", "extension", "versionId", "lastUpdated", "source", "profile", "security", "tag"}

@@ -37,21 +37,23 @@ class Preloaded:
         self._home = home
         self._launcher = subprocess.Popen(
             [sys.executable, "-c", _LAUNCHER],
+            bufsize=0,  # else an answer could lie in the buffer while we wait for it
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment,
         )
+        assert self._launcher.stdin is not None
+        assert self._launcher.stdout is not None
+        self._orders, self._answers = self._launcher.stdin, self._launcher.stdout
         self._pid = 0
         self._code: int | None = 0
 
     def start(self) -> "Preloaded":
         """Another server; the one before must have ended."""
         assert self._code is not None
-        assert self._launcher.stdin is not None
-        self._launcher.stdin.write(f"{self._home}\n".encode())
-        self._launcher.stdin.flush()
-        self._pid, self._code = int(self._line()), None
+        self._orders.write(f"{self._home}\n".encode())
+        self._pid, self._code = int(self._answers.readline()), None
         return self
 
     def poll(self) -> int | None:
@@ -78,10 +80,6 @@ class Preloaded:
         self._launcher.communicate()
 
     def _ended(self, timeout: float | None) -> int | None:
-        if self._code is None and select.select([self._launcher.stdout], [], [], timeout)[0]:
-            self._code = int(self._line())
+        if self._code is None and select.select([self._answers], [], [], timeout)[0]:
+            self._code = int(self._answers.readline())
         return self._code
-
-    def _line(self) -> bytes:
-        assert self._launcher.stdout is not None
-        return self._launcher.stdout.readline()
