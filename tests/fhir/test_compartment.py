@@ -80,3 +80,19 @@ def test_examples_are_not_changed() -> None:
 def test_synthea_patients(file: Path) -> None:
     patients = [resource for resource in synthea_resources(file) if resource["resourceType"] == "Patient"]
     assert [patients_of(patient) for patient in patients] == [(patient["id"],) for patient in patients]
+
+
+@pytest.mark.parametrize(
+    ("resource", "patients"),
+    [
+        ({"resourceType": "Device", "patient": {"reference": "Patient/p1"}}, ("p1",)),
+        ({"resourceType": "Device"}, ()),
+        ({"resourceType": "GuidanceResponse", "subject": {"reference": "Patient/p2"}}, ("p2",)),
+        (
+            {"resourceType": "BiologicallyDerivedProduct", "collection": {"source": {"reference": "Patient/p3"}}},
+            ("p3",),
+        ),
+    ],
+)
+def test_what_names_its_patient_beside_the_compartment_is_theirs(resource: Json, patients: tuple[str, ...]) -> None:
+    assert patients_of(resource) == patients

@@ -7,14 +7,21 @@ from carekeep.fhir.definitions import patient_compartment
 from carekeep.fhir.validation.references import RELATIVE
 
 _PATIENT = "Patient/"
-# No compartment has Binary; R4 says whose it is by the record that stands in for it in access control.
-_SECURITY_CONTEXT = (("securityContext",),)
+# R4's Patient compartment leaves these out, though they say whose they are. A Binary belongs to whom the record belongs
+# that stands in for it in access control; what is in or on a patient's body is as much theirs as an observation.
+_BESIDE_THE_COMPARTMENT = {
+    "Binary": (("securityContext",),),
+    "BiologicallyDerivedProduct": (("collection", "source"),),
+    "Device": (("patient",),),
+    "GuidanceResponse": (("subject",),),
+}
 
 
 def patients_of(resource: dict[str, Any]) -> tuple[str, ...]:
     """Ids of the patients in whose compartment a valid resource is.
 
-    A Patient's own id comes first, then those of the compartment's parameters in their order. Only literal references
+    A Patient's own id comes first, then those of the compartment's parameters in their order, then the few types that
+    R4's compartment leaves out though they name their patient. Only literal references
     on this server count (``Patient/x``): what an absolute URL, a ``urn:uuid:`` or an identifier stands for is not
     known here.
     """
@@ -35,9 +42,8 @@ def labels_of(resource: dict[str, Any]) -> tuple[str, ...]:
 
 @cache
 def _paths(kind: str) -> tuple[tuple[str, ...], ...]:
-    if kind == "Binary":
-        return _SECURITY_CONTEXT
-    return tuple(path for parameter in patient_compartment(kind) for path in parameter.paths)
+    beside = _BESIDE_THE_COMPARTMENT.get(kind, ())
+    return beside + tuple(path for parameter in patient_compartment(kind) for path in parameter.paths)
 
 
 def _collect(value: Any, path: tuple[str, ...], start: int, found: dict[str, None]) -> None:
