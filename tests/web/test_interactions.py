@@ -5,7 +5,7 @@ import re
 import pytest
 
 from carekeep.audit import What
-from tests.web.clinic import Clinic, care_team, observation, on_sqlite, records_kept
+from tests.web.clinic import Clinic, Json, care_team, observation, on_sqlite, records_kept
 
 
 async def test_create_gives_an_id_a_version_and_a_location(clinic: Clinic) -> None:
@@ -239,3 +239,24 @@ async def test_the_request_id_is_kept_if_it_is_one(clinic: Clinic) -> None:
 @pytest.mark.parametrize("accept", ["text/html", "application/fhir+xml", "image/*"])
 async def test_what_cannot_be_written_is_not_acceptable(clinic: Clinic, accept: str) -> None:
     assert (await clinic.ask("GET", "Patient/ada", headers={"accept": accept})).status == 406
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "Observation", {"resourceType": "Observation", "status": "no such status"}, 422),
+        ("POST", "Observation", b"{", 400),
+        ("GET", "Observation?no-such-parameter=1", None, 400),
+        ("PUT", "Observation/ada-pulse", observation("other", "ada", 70, "2026-03-01"), 400),
+    ],
+)
+async def test_what_could_not_be_done_has_its_entry_too(
+    clinic: Clinic, method: str, path: str, body: Json | bytes | None, status: int
+) -> None:
+    answer = await clinic.ask(method, path, body, who="physician")
+    assert answer.status == status
+    assert answer.entry is not None
+    assert (answer.entry.action, answer.entry.outcome) == ("fhir:request:refuse", "failed")
+    assert answer.entry.reason == f"answered with {status}"
+    assert answer.entry.agent.who == "Practitioner/physician"

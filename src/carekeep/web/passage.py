@@ -58,6 +58,11 @@ class Passage:
         self.purpose = self._purpose()
         return self.principal
 
+    @property
+    def is_unrecorded(self) -> bool:
+        """Whether somebody who is known asked, and no entry says so yet."""
+        return hasattr(self, "principal") and self.entry_id is None
+
     def _bearer(self) -> str:
         header = self.request.headers.get(b"authorization", b"")
         if header[:7].lower() != b"bearer " or not header.isascii():

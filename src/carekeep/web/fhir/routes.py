@@ -4,8 +4,10 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from types import MappingProxyType
 
+from carekeep.storage import StorageError
 from carekeep.web.fhir import conditional, histories, interactions, searching
 from carekeep.web.fhir.asked import Where
 from carekeep.web.fhir.binaries import wants_content
@@ -19,6 +21,7 @@ from carekeep.web.problems import answer, as_problem, problem, unexpected
 from carekeep.web.services import Services
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+REFUSED = "fhir:request:refuse"
 _log = logging.getLogger("carekeep.web")
 
 _ON_RECORD: Mapping[str, Callable[[Passage, str, str], Awaitable[Response]]] = MappingProxyType(
@@ -59,7 +62,7 @@ class FhirRoutes:
                 check_accept(request)
             response = await self._route(passage, request)
         except Exception as error:  # noqa: BLE001 - the last line of defence: no stack trace leaves
-            response = _answer_to(error)
+            response = await _refused(passage, error)
         trace = passage.trace() if passage else ()
         await send_response(
             Response(response.status, response.body, response.content_type, (*response.headers, *trace)),
@@ -163,6 +166,17 @@ def checked_id(id_: str) -> str:
     if not _ID.fullmatch(id_):
         raise problem(404, "not-found", "No record can have the id in the URL.")
     return id_
+
+
+async def _refused(passage: Passage | None, error: Exception) -> Response:
+    """The answer to a request that could not be done. It has its entry too, once it is known who asked."""
+    response = _answer_to(error)
+    if passage is not None and passage.is_unrecorded and response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        try:
+            await passage.record(REFUSED, "failed", reason=f"answered with {response.status}")
+        except StorageError as failure:
+            return _answer_to(failure)
+    return response
 
 
 def _answer_to(error: Exception) -> Response:
