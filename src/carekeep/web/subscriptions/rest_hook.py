@@ -52,10 +52,7 @@ async def post(
 async def _exchange(
     endpoint: Endpoint, headers: Sequence[Header], body: bytes, hosts: AllowedHosts, trust: ssl.SSLContext
 ) -> int:
-    address = await _address(endpoint, hosts)
-    reader, writer = await asyncio.open_connection(
-        address, endpoint.port, ssl=trust, server_hostname=endpoint.host, limit=_LARGEST_HEAD
-    )
+    reader, writer = await _connect(endpoint, hosts, trust)
     try:
         writer.write(_head(endpoint, headers, len(body)) + body)
         await writer.drain()
@@ -64,13 +61,30 @@ async def _exchange(
         writer.close()
 
 
-async def _address(endpoint: Endpoint, hosts: AllowedHosts) -> str:
-    """The address to connect to. One that is not allowed refuses all: a name with such a one is not to be trusted."""
+async def _connect(
+    endpoint: Endpoint, hosts: AllowedHosts, trust: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the first of the name's addresses that takes one; many names have an IPv6 one that does not."""
+    failure: OSError | None = None
+    for address in await _addresses(endpoint, hosts):
+        try:
+            return await asyncio.open_connection(
+                address, endpoint.port, ssl=trust, server_hostname=endpoint.host, limit=_LARGEST_HEAD
+            )
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            failure = error
+    raise failure or OSError("the name has no address")
+
+
+async def _addresses(endpoint: Endpoint, hosts: AllowedHosts) -> list[str]:
+    """The addresses to try. One that is not allowed refuses all: a name with such a one is not to be trusted."""
     found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=1, proto=6)
     addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
     if not addresses or not all(hosts.may_connect(address) for address in addresses):
         raise Undelivered("The endpoint's name leads to an address that this server may not connect to.")
-    return str(addresses[0])
+    return [str(address) for address in addresses]
 
 
 def _head(endpoint: Endpoint, headers: Sequence[Header], length: int) -> bytes:
