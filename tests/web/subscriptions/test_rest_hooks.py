@@ -1,5 +1,7 @@
 """Notifications over rest-hook, from the write to the receiver, and what must never be told."""
 
+import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -366,3 +368,18 @@ async def test_a_heartbeat_when_nothing_happens(ward: Ward) -> None:
     (beat,) = ward.receiver.of("heartbeat")
     assert status_value(beat.bundle, "events-since-subscription-start") == "0"
     assert "x-ledger-entry" not in beat.headers
+
+
+@on_sqlite
+async def test_a_name_whose_first_address_does_not_answer(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``localhost`` is on many machines: ``::1`` first, and nobody listens there."""
+    loop = asyncio.get_running_loop()
+    resolve = loop.getaddrinfo
+
+    async def both(_host: str, port: int, **options: Any) -> list[Any]:
+        nobody = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", port, 0, 0))
+        return [nobody, *await resolve("127.0.0.1", port, **options)]
+
+    monkeypatch.setattr(loop, "getaddrinfo", both)
+    await ward.subscribe()
+    assert [each.kind for each in ward.receiver.received] == ["handshake"]
