@@ -6,6 +6,7 @@ import datetime
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -174,7 +175,8 @@ def _welcome(told: dict[str, Any]) -> None:
         put(f"  # {scene['story']}")
         put(f"  {_curl(told, scene)}\n")
     put("  # What the ledger holds of it, and that nobody changed the past")
-    put(f"  carekeep --home {told['home']} ledger show --last 5; carekeep --home {told['home']} ledger verify\n")
+    command = f"{Path(sys.executable).with_name('carekeep')} --home {told['home']}"
+    put(f"  {command} ledger show --last 5\n  {command} ledger verify\n")
     put("Ctrl+C stops it.")
 
 

@@ -6,6 +6,7 @@ the database until it has taken those before them, so that a slow client costs n
 
 import asyncio
 import contextlib
+import logging
 import re
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from carekeep.web.subscriptions.orders import Order, read_order
 from carekeep.web.subscriptions.table import TOPIC, Subscribed
 
 PATH = "/fhir/ws"
+_log = logging.getLogger("carekeep.web")
 MOST_SOCKETS = 1_000  # of one worker
 _MOST_BOUND = 50  # subscriptions of one socket
 _LARGEST_MESSAGE = 4 * 1024
@@ -116,9 +118,13 @@ class _Socket:
     async def _close(self, error: BaseException | None) -> None:
         if error is None:
             return  # the client has gone
-        closing = error if isinstance(error, _Close) else _Close(_OURS, "The server failed.")
-        if isinstance(error, StorageError):
+        if isinstance(error, _Close):
+            closing = error
+        elif isinstance(error, StorageError):
             closing = _Close(_LATER, "The database cannot take the work just now.")
+        else:
+            _log.error("unexpected %s on a socket", type(error).__name__)  # its text may hold what was sent
+            closing = _Close(_OURS, "The server failed.")
         with contextlib.suppress(Exception):  # it may be closed already; there is nobody left to tell
             await self.send({"type": "websocket.close", "code": closing.code, "reason": str(closing)})
 
@@ -219,7 +225,7 @@ class _Socket:
     async def _patience(self, now: float) -> float:
         """Until when to sleep: a heartbeat may be due, and sessions run out without anybody's doing."""
         longest = _LOOK_AGAIN_S
-        for each in self.bound.values():
+        for each in tuple(self.bound.values()):  # more may be bound while the database answers
             _, order = await self._standing(each)
             if order is not None and order.heartbeat_s:
                 longest = min(longest, max(0.0, each.last_sent + order.heartbeat_s - now))
