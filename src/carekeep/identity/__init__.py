@@ -8,7 +8,7 @@ refused in this process with the commit, and in every other one when it hears of
 from carekeep.identity.account import Account, Kind
 from carekeep.identity.accounts import Accounts
 from carekeep.identity.errors import AccountInvalid, IdentityError, PasswordRefused, SignInRefused, TokenRefused
-from carekeep.identity.principal import IssuedToken, Principal, Session
+from carekeep.identity.principal import IssuedToken, Principal, Session, principal_of
 from carekeep.identity.sign_in import SignIn
 from carekeep.identity.tokens import Tokens
 
@@ -26,4 +26,5 @@ __all__ = [
     "SignInRefused",
     "TokenRefused",
     "Tokens",
+    "principal_of",
 ]

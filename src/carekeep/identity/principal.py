@@ -45,16 +45,16 @@ class Session:
     expires_ms: int
 
 
-def principal_of(account: Account, session: Session) -> Principal:
-    """The principal that an account is in a session."""
+def principal_of(account: Account, session: str, assurance: int, authenticated_ms: int) -> Principal:
+    """The principal that an account, as it is now, is in a session of this id, assurance and time of sign-in."""
     return Principal(
         account_id=account.id.hex(),
         kind=account.kind,
         name=account.name,
         fhir_user=account.fhir_user,
-        session=session.session,
-        assurance=session.assurance,
-        authenticated_ms=session.authenticated_ms,
+        session=session,
+        assurance=assurance,
+        authenticated_ms=authenticated_ms,
         app=account.login if account.kind is Kind.APP else None,
         grants=account.grants,
     )

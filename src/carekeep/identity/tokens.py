@@ -74,7 +74,11 @@ class Tokens:
         sealed = seal_session(session, account.id, self._cipher)
         row = (hash_, account.id, session.expires_ms, sealed)
         insert = Insert("access_token", ("hash", "account", "expires_ms", "sealed"), (row,))
-        issued = IssuedToken(Secret(bearer), principal_of(account, session), session.expires_ms)
+        issued = IssuedToken(
+            Secret(bearer),
+            principal_of(account, session.session, session.assurance, session.authenticated_ms),
+            session.expires_ms,
+        )
         return Prepared(issued, (insert,), (Pin("access_token", hash_.hex(), hashlib.sha256(sealed).digest()),))
 
     async def authenticate(self, bearer: str) -> Principal:
@@ -144,7 +148,7 @@ class Tokens:
         account = open_account((account_id, tag, revision, sealed_account), self._cipher)
         if account.disabled:
             raise TokenRefused("disabled account")
-        found = principal_of(account, session), expires_ms
+        found = principal_of(account, session.session, session.assurance, session.authenticated_ms), expires_ms
         if generation == self._generation and hash_ not in self._doomed:
             if len(self._cached) >= _CACHED:
                 del self._cached[next(iter(self._cached))]

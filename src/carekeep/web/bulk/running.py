@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from carekeep.access import Action, Purpose, Target
 from carekeep.encryption import Tampered
-from carekeep.identity import Account, Kind, Principal
+from carekeep.identity import Account, Principal, principal_of
 from carekeep.records import Walker
 from carekeep.storage import Conflict, Prepared, StorageError
 from carekeep.web.bulk.exporting import SETTLE_MS, ExportStep
@@ -174,17 +174,7 @@ class BulkRunner:
 
 def principal_now(account: Account, asker: Asker) -> Principal:
     """Who the account is at this moment, in the session in which it asked."""
-    return Principal(
-        account_id=account.id.hex(),
-        kind=account.kind,
-        name=account.name,
-        fhir_user=account.fhir_user,
-        session=asker.session,
-        assurance=asker.assurance,
-        authenticated_ms=asker.authenticated_ms,
-        app=account.login if account.kind is Kind.APP else None,
-        grants=account.grants,
-    )
+    return principal_of(account, asker.session, asker.assurance, asker.authenticated_ms)
 
 
 def order_target(order: ExportOrder | ImportOrder) -> Target:

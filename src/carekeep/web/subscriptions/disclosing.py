@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from carekeep.access import Action, Decision
 from carekeep.audit import Agent, Entry, Outcome, What
 from carekeep.encryption import KeyDestroyed
-from carekeep.identity import Kind, Principal
+from carekeep.identity import Principal, principal_of
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.storage import Prepared
 from carekeep.web.passage import target_of, together, what_of
@@ -50,17 +50,7 @@ class Discloser:
         account = await self._services.accounts.get(of.account)
         if account is None or account.disabled:
             return None
-        return Principal(
-            account_id=account.id.hex(),
-            kind=account.kind,
-            name=account.name,
-            fhir_user=account.fhir_user,
-            session="",
-            assurance=of.assurance,
-            authenticated_ms=of.authenticated_ms,
-            app=account.login if account.kind is Kind.APP else None,
-            grants=account.grants,
-        )
+        return principal_of(account, "", of.assurance, of.authenticated_ms)
 
     async def decide(self, of: Subscribed, principal: Principal, stored: Stored) -> Decision:
         """Whether the subscriber may read a record, now and for the purpose for which they subscribed."""
