@@ -156,7 +156,7 @@ async def test_verified_tokens_are_cached_in_bounds(office: Office, monkeypatch:
 
 @pytest.mark.parametrize(
     ("assurance", "lifetime_ms"),
-    [(0, 1), (2, 1), (1, 0), (1, -1), (1, 31 * 24 * HOUR_MS)],
+    [(0, 1), (4, 1), (1, 0), (1, -1), (1, 31 * 24 * HOUR_MS), (3, 12 * HOUR_MS + 1)],
 )
 async def test_what_is_not_issued(office: Office, assurance: int, lifetime_ms: int) -> None:
     with pytest.raises(IdentityError):

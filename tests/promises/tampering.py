@@ -17,7 +17,7 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "record_home": (("seq", "until_version"), ("scope",)),
     "tag": (("scope", "tag", "seq"), ()),
     "account": (("id",), ("login_tag", "revision", "sealed")),
-    "access_token": (("hash",), ("account", "expires_ms", "sealed")),
+    "access_token": (("hash",), ("account", "expires_ms", "parent", "sealed")),
     "break_glass": (("id",), ("holder", "scope", "expires_ms", "sealed")),
     "subscription": (("id",), ("account", "revision", "events", "delivered", "sealed")),
     "ledger_pending": (("entry_id",), ("leaf",)),

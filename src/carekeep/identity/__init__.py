@@ -8,7 +8,16 @@ refused in this process with the commit, and in every other one when it hears of
 from carekeep.identity.account import Account, Kind
 from carekeep.identity.accounts import Accounts
 from carekeep.identity.errors import AccountInvalid, IdentityError, PasswordRefused, SignInRefused, TokenRefused
-from carekeep.identity.principal import IssuedToken, Principal, Session, principal_of
+from carekeep.identity.principal import (
+    Binding,
+    BindingKind,
+    Delegation,
+    DeviceStanding,
+    IssuedToken,
+    Principal,
+    Session,
+    principal_of,
+)
 from carekeep.identity.sign_in import SignIn
 from carekeep.identity.tokens import Tokens
 
@@ -16,6 +25,10 @@ __all__ = [
     "Account",
     "AccountInvalid",
     "Accounts",
+    "Binding",
+    "BindingKind",
+    "Delegation",
+    "DeviceStanding",
     "IdentityError",
     "IssuedToken",
     "Kind",

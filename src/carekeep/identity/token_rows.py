@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
@@ -31,17 +30,17 @@ def token_hash(bearer: str) -> bytes:
 
 def seal_session(session: Session, account_id: bytes, cipher: Cipher) -> bytes:
     """The sealed content of a token's row."""
-    content = {"assurance": session.assurance, "authenticated_ms": session.authenticated_ms}
     hash_ = bytes.fromhex(session.session)
-    return cipher.seal(orjson.dumps(content), _aad(hash_, account_id, session.expires_ms))
+    return cipher.seal(orjson.dumps(session.facts()), _aad(hash_, account_id, session.expires_ms, session.parent))
 
 
-def open_session(row: tuple[bytes, bytes, int, bytes], cipher: Cipher) -> Session:
-    """The session in a row (hash, account, expires_ms, sealed). Raises Tampered."""
-    hash_, account_id, expires_ms, sealed = row
-    content: dict[str, Any] = orjson.loads(cipher.open(sealed, _aad(hash_, account_id, expires_ms)))
-    return Session(hash_.hex(), content["assurance"], content["authenticated_ms"], expires_ms)
+def open_session(row: tuple[bytes, bytes, int, bytes | None, bytes], cipher: Cipher) -> Session:
+    """The session in a row (hash, account, expires_ms, parent, sealed). Raises Tampered."""
+    hash_, account_id, expires_ms, parent, sealed = row
+    facts = orjson.loads(cipher.open(sealed, _aad(hash_, account_id, expires_ms, parent)))
+    return Session.read(hash_.hex(), expires_ms, facts, parent)
 
 
-def _aad(hash_: bytes, account_id: bytes, expires_ms: int) -> bytes:
-    return associated_data("access_token", hash_, account_id, expires_ms)
+def _aad(hash_: bytes, account_id: bytes, expires_ms: int, parent: bytes | None) -> bytes:
+    belongs = () if parent is None else (parent,)  # rows from before the column existed were sealed without it
+    return associated_data("access_token", hash_, account_id, expires_ms, *belongs)

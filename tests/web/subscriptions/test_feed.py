@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from carekeep.access import Purpose
+from carekeep.identity import Session
 from carekeep.storage import Change, Conflict
 from carekeep.web.subscriptions import feed as feed_module
 from carekeep.web.subscriptions.feed import Feed, Written
@@ -82,7 +83,7 @@ async def test_an_entry_in_many_parts_is_read_as_one(clinic: Clinic, monkeypatch
 
 async def subscribed(clinic: Clinic) -> Subscribed:
     table = clinic.system.services.subscriptions
-    new = table.prepare_add("s", b"a" * 16, purpose=Purpose.TREAT, assurance=1, authenticated_ms=5)
+    new = table.prepare_add("s", b"a" * 16, purpose=Purpose.TREAT, session=Session("", 1, 5, 0))
     await clinic.record("subscribed", new)
     return new.value
 

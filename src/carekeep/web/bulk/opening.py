@@ -66,8 +66,7 @@ def asker_of(passage: Passage) -> Asker:
     return Asker(
         account=principal.account_id,
         session=principal.session,
-        assurance=principal.assurance,
-        authenticated_ms=principal.authenticated_ms,
+        facts=principal.as_session().facts(),
         address=passage.request.address,
         purpose=passage.purpose,
     )

@@ -10,12 +10,14 @@ FileKind = Literal["output", "deleted", "error", "input"]
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """For whom a job works: the account, as it was signed in, and why it asked. ``account`` is hexadecimal."""
+    """For whom a job works: the account, as it was signed in (``identity.Session.facts``), and why it asked.
+
+    ``account`` and ``session`` are hexadecimal.
+    """
 
     account: str
     session: str
-    assurance: int
-    authenticated_ms: int
+    facts: dict[str, Any] = field(repr=False)
     address: str | None
     purpose: str
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from carekeep.access import Action, Purpose, Target
 from carekeep.encryption import Tampered
-from carekeep.identity import Account, Principal, principal_of
+from carekeep.identity import Account, Principal, Session, principal_of
 from carekeep.records import Walker
 from carekeep.storage import Conflict, Prepared, StorageError
 from carekeep.web.bulk.exporting import SETTLE_MS, ExportStep
@@ -174,7 +174,7 @@ class BulkRunner:
 
 def principal_now(account: Account, asker: Asker) -> Principal:
     """Who the account is at this moment, in the session in which it asked."""
-    return principal_of(account, asker.session, asker.assurance, asker.authenticated_ms)
+    return principal_of(account, Session.read(asker.session, 0, asker.facts))
 
 
 def order_target(order: ExportOrder | ImportOrder) -> Target:

@@ -50,7 +50,7 @@ class Discloser:
         account = await self._services.accounts.get(of.account)
         if account is None or account.disabled:
             return None
-        return principal_of(account, "", of.assurance, of.authenticated_ms)
+        return principal_of(account, of.session)
 
     async def decide(self, of: Subscribed, principal: Principal, stored: Stored) -> Decision:
         """Whether the subscriber may read a record, now and for the purpose for which they subscribed."""

@@ -58,20 +58,13 @@ async def _row(passage: Passage, id_: str) -> Prepared[Any]:
             status="requested",
             error="",
             purpose=passage.purpose,
-            assurance=principal.assurance,
-            authenticated_ms=principal.authenticated_ms,
+            session=principal.as_session(),
         )
         return table.prepare_change(again)
     if await table.count(account) >= MOST_SUBSCRIPTIONS:
         says = f"An account has at most {MOST_SUBSCRIPTIONS} subscriptions. Switch one off first."
         raise problem(422, "too-costly", says, TYPE)
-    return table.prepare_add(
-        id_,
-        account,
-        purpose=passage.purpose,
-        assurance=principal.assurance,
-        authenticated_ms=principal.authenticated_ms,
-    )
+    return table.prepare_add(id_, account, purpose=passage.purpose, session=principal.as_session())
 
 
 async def _check_patients(passage: Passage, order: Order) -> None:

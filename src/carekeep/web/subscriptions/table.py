@@ -14,6 +14,7 @@ import orjson
 
 from carekeep.access import Purpose
 from carekeep.encryption import Cipher, Keyring, Tampered, associated_data
+from carekeep.identity import Session
 from carekeep.storage import Change, Database, Finding, Insert, Pin, Prepared, Row, Step, bump
 
 TOPIC = "subscriptions"
@@ -49,8 +50,8 @@ class Subscribed:
     """One subscription that has not ended.
 
     ``rid`` is the blind id of its record and ``account`` the subscriber's id (bytes); ``id`` is the record's FHIR id.
-    ``events`` is the number of the last event, ``delivered`` of the last that was told. ``purpose``, ``assurance``
-    and ``authenticated_ms`` are those of the request that subscribed: each delivery is decided by them.
+    ``events`` is the number of the last event, ``delivered`` of the last that was told. ``purpose`` and ``session``
+    are those of the request that subscribed: each delivery is decided by them.
     """
 
     rid: bytes
@@ -62,8 +63,7 @@ class Subscribed:
     status: SubscriptionStatus
     error: str
     purpose: Purpose
-    assurance: int
-    authenticated_ms: int
+    session: Session
 
     @property
     def reference(self) -> str:
@@ -110,9 +110,7 @@ class Subscriptions:
         row = await self._database.fetch_one(_COUNT, (account,))
         return int(row[0]) if row else 0
 
-    def prepare_add(
-        self, id_: str, account: bytes, *, purpose: Purpose, assurance: int, authenticated_ms: int
-    ) -> Prepared[Subscribed]:
+    def prepare_add(self, id_: str, account: bytes, *, purpose: Purpose, session: Session) -> Prepared[Subscribed]:
         """A new subscription, ``requested``. A conflict means that there is one already."""
         rid = self._rid("Subscription", id_)
         new = Subscribed(
@@ -125,8 +123,7 @@ class Subscriptions:
             status="requested",
             error="",
             purpose=purpose,
-            assurance=assurance,
-            authenticated_ms=authenticated_ms,
+            session=session,
         )
         sealed = _seal(new, self._cipher)
         insert = Insert(_TABLE, _COLUMNS, [(rid, account, 1, 0, 0, sealed)])
@@ -213,14 +210,14 @@ class Subscriptions:
 
 
 def _seal(of: Subscribed, cipher: Cipher) -> bytes:
-    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, of.assurance, of.authenticated_ms))
+    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, of.session.session, of.session.facts()))
     return cipher.seal(content, associated_data(_TABLE, of.rid, of.account, of.revision))
 
 
 def _unseal(row: Row, cipher: Cipher) -> Subscribed:
     rid, account, revision, events, delivered, sealed = row
     content = orjson.loads(cipher.open(sealed, associated_data(_TABLE, rid, account, revision)))
-    id_, status, error, purpose, assurance, authenticated_ms = content
+    id_, status, error, purpose, session, facts = content
     return Subscribed(
         rid=rid,
         account=account,
@@ -231,8 +228,7 @@ def _unseal(row: Row, cipher: Cipher) -> Subscribed:
         status=status,
         error=error,
         purpose=Purpose(purpose),
-        assurance=assurance,
-        authenticated_ms=authenticated_ms,
+        session=Session.read(session, 0, facts),
     )
 
 
