@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from benchmarks import machine, report
-from benchmarks.measures import MEASURES
+from benchmarks.measures import LONG, MEASURES
 from benchmarks.stage import FULL, QUICK, Stage
 
 _RESULTS = Path(__file__).parents[1] / "bench-results" / "latest.json"
@@ -28,7 +28,7 @@ def main(*, quick: bool, chosen: tuple[str, ...], output: Path) -> None:
     figures: list[report.Figure] = []
     with tempfile.TemporaryDirectory(prefix="carekeep-bench-") as folder:
         stage = Stage(Path(folder), QUICK if quick else FULL)
-        for name in [name for name in MEASURES if not chosen or name in chosen]:
+        for name in chosen or [name for name in MEASURES if name not in LONG]:
             talk.print(f"[dim]{name} …")
             for figure in MEASURES[name](stage):
                 talk.print(f"[dim]  {figure.name}: {figure.value:,.4g} {figure.unit}", highlight=False)

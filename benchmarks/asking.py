@@ -43,6 +43,18 @@ def by_patient_code_and_date(hospital: Hospital) -> list[bytes]:
     return found
 
 
+def of_patient(hospital: Hospital) -> list[bytes]:
+    """``Observation?patient=``: the newest of a patient's."""
+    patients = dict.fromkeys(map(patient_of, hospital.sample.observations))
+    return [request("GET", f"Observation?patient={patient}", hospital.app) for patient in patients]
+
+
+def by_code(hospital: Hospital) -> list[bytes]:
+    """``Observation?code=`` of all patients: the first page of each code."""
+    codes = dict.fromkeys(each["code"]["coding"][0]["code"] for each in hospital.sample.observations)
+    return [request("GET", f"Observation?code={quote(code)}", hospital.app) for code in codes]
+
+
 def by_family(hospital: Hospital, token: str) -> list[bytes]:
     """``Patient?family=``."""
     families = dict.fromkeys(patient["name"][0]["family"] for patient in hospital.sample.patients)

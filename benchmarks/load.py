@@ -42,9 +42,17 @@ class Result:
 
 
 def generate(task: Task, cores: Collection[int], expected: Collection[int]) -> Result:
+    """Run ``task`` and say what came of it; see ``run``.
+
+    Raises WrongAnswers for any status that is not ``expected``, and when there was no answer at all.
+    """
+    return _result(task, run(task, cores), expected)
+
+
+def run(task: Task, cores: Collection[int]) -> list[Tally]:
     """Run ``task`` from one process for each core (at most 4, and no more than connections); blocks until it is over.
 
-    Raises WrongAnswers for any status that is not ``expected``, and what the clients raise as RuntimeError.
+    Raises what the clients raise as RuntimeError.
     """
     count = min(len(cores), _MOST_PROCESSES, task.connections)
     pipes, processes = [], []
@@ -60,7 +68,7 @@ def generate(task: Task, cores: Collection[int], expected: Collection[int]) -> R
     tallies = [_received(pipe, task.warmup_s + task.seconds + _STARTING_S) for pipe in pipes]
     for process in processes:
         process.join()
-    return _result(task, tallies, expected)
+    return tallies
 
 
 def _turned(task: Task, number: int, count: int) -> tuple[bytes, ...]:

@@ -81,7 +81,7 @@ def simulated(patients: int, now: datetime.datetime) -> Iterator[dict[str, Any]]
 
 def build(home: Path, patients: int, port: int, database_url: str = "") -> Hospital:
     """Make an installation in ``home`` and load a hospital of ``patients`` into it, as ``carekeep demo`` does."""
-    settings = Settings(home, base_url=f"https://localhost:{port}", port=port, database_url=database_url)
+    settings = Settings(home, base_url="https://localhost", port=port, database_url=database_url)
     create_unattended(settings)
     passphrase = read_passphrase(settings)
     return asyncio.run(_fill(settings, passphrase, patients))

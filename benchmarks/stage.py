@@ -22,16 +22,23 @@ ANY_CHANGE = frozenset({200, 201, 204})
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """``seconds`` of each measurement, after ``warmup_s``; how many patients; how many times the data in ``growth``."""
+    """``seconds`` of each measurement, after ``warmup_s``; how many patients; how many times the data in ``growth``.
+
+    ``millions``: the patients of the two hospitals of that measure. ``checks``: requests in ``deciding``; ``rounds``:
+    turns in ``flooding``.
+    """
 
     seconds: float
     warmup_s: float
     patients: int
     growth_patients: int
     growth: tuple[int, ...]
+    millions: tuple[int, int]
     connections: tuple[int, ...]
     entries: int
     bundles: int
+    checks: int
+    rounds: int
 
 
 FULL = Scale(
@@ -40,9 +47,12 @@ FULL = Scale(
     patients=200,
     growth_patients=20,
     growth=(1, 10, 100),
+    millions=(185, 18_200),
     connections=(1, 32, 64, 256),
     entries=100_000,
     bundles=60,
+    checks=3_000,
+    rounds=8,
 )
 QUICK = Scale(
     seconds=1,
@@ -50,9 +60,12 @@ QUICK = Scale(
     patients=5,
     growth_patients=2,
     growth=(1, 10),
+    millions=(2, 20),
     connections=(1, 32),
     entries=3_000,
     bundles=4,
+    checks=300,
+    rounds=2,
 )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.measures import (
     creating,
+    deciding,
+    flooding,
     growing,
     importing,
     mixing,
@@ -21,11 +23,17 @@ MEASURES: Mapping[str, Callable[[Stage], Iterator[Figure]]] = {
     "search": searching.measure,
     "create": creating.measure,
     "mixed": mixing.measure,
+    "decide": deciding.measure,
+    "flood": flooding.measure,
     "import": importing.measure,
     "verify": verifying.measure,
     "storage": storing.measure,
     "growth": growing.measure,
+    "millions": growing.measure_millions,
     "workers": working_together.measure,
 }
 
-__all__ = ["MEASURES"]
+LONG = frozenset({"millions"})
+"""Those that are only measured when they are asked for: a quarter of an hour and 6 GB."""
+
+__all__ = ["LONG", "MEASURES"]

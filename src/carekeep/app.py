@@ -7,19 +7,42 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
+from urllib.parse import urlsplit
 
 from carekeep.access import BreakGlass, Decider, Guard, Relationships
 from carekeep.audit import Ledger, Sequencer
 from carekeep.encryption import KeyFile, Keyring, Secret
-from carekeep.identity import Accounts, SignIn, Tokens
+from carekeep.identity import Accounts, SignIn, Throttle, Tokens
+from carekeep.identity.apps.app_access import AppAccess
+from carekeep.identity.apps.assertions import Assertions
+from carekeep.identity.apps.key_sets import KeySets
+from carekeep.identity.apps.proofs import Proofs
+from carekeep.identity.apps.replays import Replays
+from carekeep.identity.apps.udap import Udap
+from carekeep.identity.apps.udap_settings import CommunityRefused
+from carekeep.identity.browser_sessions import BrowserSessions
+from carekeep.identity.devices import Devices
+from carekeep.identity.invitations import Invitations
+from carekeep.identity.known_browsers import KnownBrowsers
+from carekeep.identity.leaving import Leaving
+from carekeep.identity.notices import Notices
+from carekeep.identity.outside import Links, RelyingParty, https_fetch
+from carekeep.identity.passkeys import Passkeys
+from carekeep.identity.recoveries import Recoveries
 from carekeep.records import Vault
 from carekeep.settings import Settings, SettingsError
 from carekeep.storage import Clock, Database, Generations, Lease, open_database, system_clock
 from carekeep.web import NotificationEngine, Services
 from carekeep.web.bulk import BulkRunner
+from carekeep.web.housekeeping import LEASE_MS as HOUSEKEEPING_LEASE_MS
+from carekeep.web.housekeeping import Housekeeping
+from carekeep.web.key_fetching import key_fetch
+from carekeep.web.outgoing import AllowedHosts, HostsRefused
 from carekeep.web.profiles import PROFILES_TOPIC, Profiles
-from carekeep.web.subscriptions import AllowedHosts, Bindings, HostsRefused, Subscriptions
+from carekeep.web.security_txt import security_text
+from carekeep.web.subscriptions import Bindings, Subscriptions
 
 _log = logging.getLogger("carekeep")
 
@@ -54,15 +77,123 @@ async def open_system(
 
 
 def _assemble(settings: Settings, database: Database, keyring: Keyring, clock: Clock) -> System:
-    generations = Generations(database)
-    vault = Vault(database, keyring, clock)
-    accounts = Accounts(database, keyring, clock, os.urandom)
-    tokens = Tokens(database, keyring, clock, os.urandom)
-    relationships = Relationships(vault, clock)
-    profiles = Profiles(vault, settings.validation)
-    break_glass = BreakGlass(database, keyring, clock, os.urandom)
-    ledger = Ledger(database, keyring, clock, os.urandom)
-    sequencer = Sequencer(
+    rooms = _Rooms.over(settings, database, keyring, clock)
+    _watch(rooms)
+    return System(settings, database, keyring, rooms.generations, rooms.sequencer, _services(settings, rooms))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What more than one part of the services is made of."""
+
+    database: Database
+    keyring: Keyring
+    clock: Clock
+    generations: Generations
+    vault: Vault
+    ledger: Ledger
+    sequencer: Sequencer
+    accounts: Accounts
+    devices: Devices
+    tokens: Tokens
+    invitations: Invitations
+    browser_sessions: BrowserSessions
+    replays: Replays
+    throttle: Throttle
+    apps: AppAccess
+    links: Links
+    relationships: Relationships
+    profiles: Profiles
+    break_glass: BreakGlass
+
+    @classmethod
+    def over(cls, settings: Settings, database: Database, keyring: Keyring, clock: Clock) -> "_Rooms":
+        vault = Vault(database, keyring, clock)
+        ledger = Ledger(database, keyring, clock, os.urandom)
+        devices = Devices(database, keyring, settings.device_posture, clock, os.urandom)
+        return cls(
+            database=database,
+            keyring=keyring,
+            clock=clock,
+            generations=Generations(database),
+            vault=vault,
+            ledger=ledger,
+            sequencer=_sequencer(settings, database, keyring, ledger),
+            accounts=Accounts(database, keyring, clock, os.urandom),
+            devices=devices,
+            tokens=Tokens(database, keyring, clock, os.urandom, devices.standing),
+            invitations=Invitations(database, keyring, clock, os.urandom),
+            browser_sessions=BrowserSessions(database, keyring, clock, os.urandom),
+            replays=Replays(database, keyring, clock),
+            throttle=Throttle(database, keyring, clock),
+            apps=AppAccess.over(database, keyring, clock, os.urandom),
+            links=Links(database, keyring),
+            relationships=Relationships(vault, clock),
+            profiles=Profiles(vault, settings.validation),
+            break_glass=BreakGlass(database, keyring, clock, os.urandom),
+        )
+
+
+def _watch(rooms: _Rooms) -> None:
+    """Every cache is dropped when what it was made of changes."""
+    watch = rooms.generations.watch
+    watch("keys", rooms.keyring.forget_cached)
+    watch("accounts", rooms.tokens.forget_cached)
+    watch("accounts", rooms.devices.forget_cached)
+    watch("accounts", rooms.browser_sessions.forget_cached)
+    watch("care", rooms.relationships.forget_cached)
+    watch("break-glass", rooms.break_glass.forget_cached)
+    watch(PROFILES_TOPIC, rooms.profiles.forget_cached)
+
+
+def _services(settings: Settings, rooms: _Rooms) -> Services:
+    database, keyring, clock = rooms.database, rooms.keyring, rooms.clock
+    udap = _udap(settings, rooms.replays, clock)
+    key_sets = KeySets(key_fetch(_hosts(settings, "app_key_hosts")), clock)
+    return Services(
+        fhir_url=settings.fhir_url,
+        auth_url=settings.sign_in_url,
+        database=database,
+        generations=rooms.generations,
+        keyring=keyring,
+        vault=rooms.vault,
+        ledger=rooms.ledger,
+        ledger_key=rooms.sequencer.key,
+        accounts=rooms.accounts,
+        sign_in=SignIn(rooms.accounts, rooms.throttle, clock),
+        throttle=rooms.throttle,
+        tokens=rooms.tokens,
+        browser_sessions=rooms.browser_sessions,
+        passkeys=_passkeys(settings, rooms),
+        known_browsers=KnownBrowsers(keyring, clock, os.urandom),
+        relying_party=_relying_party(settings, rooms),
+        links=rooms.links,
+        replays=rooms.replays,
+        apps=rooms.apps,
+        devices=rooms.devices,
+        invitations=rooms.invitations,
+        recoveries=Recoveries(database, keyring, rooms.accounts, rooms.invitations, clock, os.urandom),
+        notices=Notices(database, keyring, clock, os.urandom),
+        leaving=_leaving(rooms),
+        proofs=Proofs(keyring, rooms.replays, clock),
+        assertions=Assertions(rooms.replays, key_sets, clock, udap),
+        udap=udap,
+        guard=Guard(Decider.load(), rooms.relationships, rooms.break_glass, clock, zones=settings.zones),
+        relationships=rooms.relationships,
+        break_glass=rooms.break_glass,
+        subscriptions=Subscriptions(database, keyring),
+        profiles=rooms.profiles,
+        bindings=Bindings(database, keyring, clock, os.urandom),
+        notifiable=_hosts(settings, "subscription_hosts"),
+        front_secret=_front_secret(settings),
+        security_text=_security_text(settings),
+        clock=clock,
+        import_sources=tuple(settings.import_sources.split()),
+    )
+
+
+def _sequencer(settings: Settings, database: Database, keyring: Keyring, ledger: Ledger) -> Sequencer:
+    return Sequencer(
         database,
         keyring,
         settings.ledger_origin,
@@ -70,40 +201,65 @@ def _assemble(settings: Settings, database: Database, keyring: Keyring, clock: C
         checkpoint_sink=partial(_keep_witness, settings),
         known_checkpoint=_kept_witness(settings),
     )
-    generations.watch("keys", keyring.forget_cached)
-    generations.watch("accounts", tokens.forget_cached)
-    generations.watch("care", relationships.forget_cached)
-    generations.watch("break-glass", break_glass.forget_cached)
-    generations.watch(PROFILES_TOPIC, profiles.forget_cached)
-    services = Services(
-        fhir_url=settings.fhir_url,
-        database=database,
-        generations=generations,
-        keyring=keyring,
-        vault=vault,
-        ledger=ledger,
-        ledger_key=sequencer.key,
-        accounts=accounts,
-        sign_in=SignIn(accounts),
-        tokens=tokens,
-        guard=Guard(Decider.load(), relationships, break_glass, clock),
-        relationships=relationships,
-        break_glass=break_glass,
-        subscriptions=Subscriptions(database, keyring),
-        profiles=profiles,
-        bindings=Bindings(database, keyring, clock, os.urandom),
-        notifiable=_notifiable(settings),
-        clock=clock,
-        import_sources=tuple(settings.import_sources.split()),
+
+
+def _leaving(rooms: _Rooms) -> Leaving:
+    return Leaving(
+        rooms.accounts,
+        tokens=rooms.tokens,
+        devices=rooms.devices,
+        invitations=rooms.invitations,
+        browser_sessions=rooms.browser_sessions,
+        grants=rooms.apps.grants,
+        links=rooms.links,
     )
-    return System(settings, database, keyring, generations, sequencer, services)
 
 
-def _notifiable(settings: Settings) -> AllowedHosts:
+def _relying_party(settings: Settings, rooms: _Rooms) -> RelyingParty:
+    callback = f"{settings.sign_in_url}/federation-callback"
+    return RelyingParty(settings.federation.all, rooms.keyring, https_fetch(), callback, rooms.clock)
+
+
+def _passkeys(settings: Settings, rooms: _Rooms) -> Passkeys:
+    """Passkeys of the sign-in origin, which alone may ask for them."""
+    origin = settings.sign_in_url
+    host = urlsplit(origin).hostname or ""
+    return Passkeys(rooms.database, rooms.keyring, rooms.clock, os.urandom, rp_id=host, origin=origin, name="Carekeep")
+
+
+def _udap(settings: Settings, replays: Replays, clock: Clock) -> Udap | None:
+    if not settings.udap:
+        return None
     try:
-        return AllowedHosts.parse(settings.subscription_hosts)
+        return Udap.open(settings.udap, settings.fhir_url, replays, clock)
+    except CommunityRefused as refused:
+        raise SettingsError(f"udap: {refused}") from None
+
+
+def _hosts(settings: Settings, name: str) -> AllowedHosts:
+    try:
+        return AllowedHosts.parse(getattr(settings, name))
     except HostsRefused as refused:
-        raise SettingsError(f"subscription_hosts: {refused}") from None
+        raise SettingsError(f"{name}: {refused}") from None
+
+
+def _front_secret(settings: Settings) -> Secret | None:
+    try:
+        return Secret(settings.front_secret_file.read_bytes().strip())
+    except FileNotFoundError:
+        return None
+
+
+def _security_text(settings: Settings) -> bytes:
+    if not settings.security_contact:
+        return b""
+    return security_text(
+        contact=settings.security_contact,
+        expires=date.fromisoformat(settings.security_expires),
+        policy=settings.security_policy,
+        languages=settings.security_languages,
+        origins=(settings.base_url, settings.sign_in_url),
+    )
 
 
 def _keep_witness(settings: Settings, checkpoint: str) -> None:
@@ -129,11 +285,13 @@ async def keeper(system: System) -> AsyncIterator[None]:
     holder = f"{socket.gethostname()}:{os.getpid()}"
     lease = Lease(system.database, "keeper", holder, system.services.clock)
     notifying = Lease(system.database, "subscriptions", holder, system.services.clock)
+    tidying = Lease(system.database, "housekeeping", holder, system.services.clock, ttl_ms=HOUSEKEEPING_LEASE_MS)
     tasks = [
         asyncio.create_task(system.generations.run(), name="generations"),
         asyncio.create_task(system.sequencer.run(lease), name="sequencer"),
         asyncio.create_task(BulkRunner(system.services, holder).run(), name="bulk"),
         asyncio.create_task(NotificationEngine(system.services).run(notifying), name="subscriptions"),
+        asyncio.create_task(Housekeeping(system.services).run(tidying), name="housekeeping"),
     ]
     for task in tasks:
         task.add_done_callback(_tell_of_end)

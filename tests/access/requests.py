@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from carekeep.access import AccessRequest, Action, Purpose, Relation, Target
+from carekeep.identity import DeviceStanding
 from tests.access.people import VERY_RESTRICTED, Person
 
 TYPES = (
@@ -24,10 +25,18 @@ people = st.builds(
     kind=st.sampled_from(["practitioner", "patient", "administrator", "auditor"]),
     fhir_user=st.sampled_from([None, "Practitioner/me", "Patient/p1"]),
     account_id=ACCOUNTS,
-    assurance=st.sampled_from([1, 2]),
+    assurance=st.sampled_from([1, 2, 3]),
     authenticated_ms=st.integers(0, 10**8),
     app=st.sampled_from([None, "some-app"]),
     grants=st.frozensets(st.sampled_from(["system", "other"])),
+    device=st.none()
+    | st.builds(
+        DeviceStanding,
+        id=st.just("0d" * 16),
+        managed=st.booleans(),
+        failing=st.booleans(),
+        healthy_until_ms=st.integers(0, 10**8),
+    ),
 )
 apps = st.builds(
     Person,
@@ -64,5 +73,5 @@ def requests(
         break_glass=break_glass,
         now_ms=st.integers(0, 10**8),
         risk=st.integers(0, 100),
-        zone=st.sampled_from(["", "ward", "outside"]),
+        zone=st.sampled_from(["inside", "ward", "outside"]),
     )

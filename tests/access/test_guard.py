@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from carekeep.access import Action, BreakGlass, Guard, Purpose, Relation, Relationships, Target, owner_label
-from tests.access.people import DECIDER, PATIENT, PRACTITIONER, SYSTEM, VERY_RESTRICTED, Person
+from tests.access.people import DECIDER, INSIDE, PATIENT, PRACTITIONER, SYSTEM, VERY_RESTRICTED, Person
 
 CARE = frozenset({Relation.CARE_TEAM})
 MET = frozenset({Relation.ENCOUNTER})
@@ -69,35 +69,39 @@ async def test_a_record_of_two_patients(
     purpose: Purpose,
     permitted: bool,
 ) -> None:
-    decision = await guard(table, *emergencies).decide(PRACTITIONER, action, BOTH, purpose)
+    decision = await guard(table, *emergencies).decide(PRACTITIONER, action, BOTH, purpose, INSIDE)
     assert decision.permitted == permitted
 
 
 async def test_a_label_is_not_lifted_by_a_relation_to_somebody_else() -> None:
     """On p1's care team, met p2: an update needs each, and p2's very restricted record is not for who only met p2."""
     restricted = Target("Appointment", ("p1", "p2"), (VERY_RESTRICTED,))
-    decision = await guard({"p1": CARE, "p2": MET}).decide(PRACTITIONER, Action.UPDATE, restricted, Purpose.TREAT)
+    decision = await guard({"p1": CARE, "p2": MET}).decide(
+        PRACTITIONER, Action.UPDATE, restricted, Purpose.TREAT, INSIDE
+    )
     assert decision.policies == ("label.very-restricted",)
 
 
 async def test_a_patient_reads_what_is_in_their_compartment_too() -> None:
     own = guard({"p1": frozenset({Relation.SELF})})
-    assert (await own.decide(PATIENT, Action.READ, BOTH, Purpose.PATRQT)).permitted
-    assert not (await own.decide(PATIENT, Action.READ, Target("Observation", ("p2",)), Purpose.PATRQT)).permitted
+    assert (await own.decide(PATIENT, Action.READ, BOTH, Purpose.PATRQT, INSIDE)).permitted
+    assert not (
+        await own.decide(PATIENT, Action.READ, Target("Observation", ("p2",)), Purpose.PATRQT, INSIDE)
+    ).permitted
 
 
 async def test_who_has_no_relations_is_asked_for_none() -> None:
     related = Related({})
     asked = Guard(DECIDER, related, Opened(frozenset()), lambda: 0)
-    assert (await asked.decide(SYSTEM, Action.UPDATE, BOTH, Purpose.HOPERAT)).permitted
-    assert (await asked.decide(PRACTITIONER, Action.SEARCH, BOTH, Purpose.TREAT)).permitted
-    assert (await asked.decide(PRACTITIONER, Action.READ, Target("Medication"), Purpose.TREAT)).permitted
+    assert (await asked.decide(SYSTEM, Action.UPDATE, BOTH, Purpose.HOPERAT, INSIDE)).permitted
+    assert (await asked.decide(PRACTITIONER, Action.SEARCH, BOTH, Purpose.TREAT, INSIDE)).permitted
+    assert (await asked.decide(PRACTITIONER, Action.READ, Target("Medication"), Purpose.TREAT, INSIDE)).permitted
     assert related.asked == []
 
 
 async def test_every_policy_that_let_a_change_through_is_named() -> None:
     decision = await guard({"p1": CARE}, "p2").decide(
-        PRACTITIONER, Action.CREATE, Target("Flag", ("p1", "p2")), Purpose.ETREAT
+        PRACTITIONER, Action.CREATE, Target("Flag", ("p1", "p2")), Purpose.ETREAT, INSIDE
     )
     assert decision.policies == ("care.write", "emergency.care")
 
@@ -107,10 +111,10 @@ async def test_what_is_kept_for_an_account_is_its_owners() -> None:
         Target("Subscription", (), (owner_label(name),)) for name in (PRACTITIONER.account_id, "ff" * 16)
     )
     for action in (Action.READ, Action.CREATE, Action.UPDATE, Action.DELETE):
-        assert (await guard({}).decide(PRACTITIONER, action, mine, Purpose.TREAT)).permitted
-        assert not (await guard({}).decide(PRACTITIONER, action, somebodys, Purpose.TREAT)).permitted
-    assert (await guard({}).decide(SYSTEM, Action.DELETE, somebodys, Purpose.HOPERAT)).permitted
-    redirecting = await guard({}).decide(SYSTEM, Action.UPDATE, somebodys, Purpose.HOPERAT)
+        assert (await guard({}).decide(PRACTITIONER, action, mine, Purpose.TREAT, INSIDE)).permitted
+        assert not (await guard({}).decide(PRACTITIONER, action, somebodys, Purpose.TREAT, INSIDE)).permitted
+    assert (await guard({}).decide(SYSTEM, Action.DELETE, somebodys, Purpose.HOPERAT, INSIDE)).permitted
+    redirecting = await guard({}).decide(SYSTEM, Action.UPDATE, somebodys, Purpose.HOPERAT, INSIDE)
     assert redirecting.policies == ("subscription.owner-changes",)
 
 
@@ -121,4 +125,4 @@ async def test_an_owners_label_opens_nothing_else() -> None:
         Target("Observation", ("p1",), label),
         Target("Subscription", ("p1",), label),
     ):
-        assert not (await guard({}).decide(PRACTITIONER, Action.READ, target, Purpose.TREAT)).permitted
+        assert not (await guard({}).decide(PRACTITIONER, Action.READ, target, Purpose.TREAT, INSIDE)).permitted

@@ -90,7 +90,7 @@ def test_a_file_without_end_is_not_read() -> None:
 
 
 def test_the_bundled_policies_name_only_types_of_fhir() -> None:
-    (spine,) = bundled_policies()
+    spine = bundled_policies()[0]
     lists = re.findall(r"\[([^\[\]]*)\]\.contains\(resource\.type\)", spine.text)
     named = {word for found in lists for word in re.findall(r'"(\w+)"', found)}
     named |= set(re.findall(r'resource\.type [!=]= "(\w+)"', spine.text))

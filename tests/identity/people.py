@@ -4,13 +4,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carekeep.encryption import Keyring, Secret, totp_code
-from carekeep.identity import Account, Accounts, Kind, SignIn, Tokens
+from carekeep.identity import (
+    Account,
+    Accounts,
+    BrowserSessions,
+    Kind,
+    KnownBrowsers,
+    Passkeys,
+    SignIn,
+    Throttle,
+    Tokens,
+)
 from carekeep.storage import Database
 from tests.encryption.keys import CHEAP, new_keyring
 
 PASSWORD = Secret("seventeen swans swim")
 TOTP_KEY = Secret(b"12345678901234567890")
 STEP_MS = 30_000
+RP_ID = "auth.records.example.org"
+ORIGIN = f"https://{RP_ID}:8443"
 
 
 @dataclass(slots=True)
@@ -22,12 +34,20 @@ class Office:
     now: int = 1_790_000_000_000
     accounts: Accounts = field(init=False)
     tokens: Tokens = field(init=False)
+    throttle: Throttle = field(init=False)
     sign_in: SignIn = field(init=False)
+    known_browsers: KnownBrowsers = field(init=False)
+    passkeys: Passkeys = field(init=False)
+    browser_sessions: BrowserSessions = field(init=False)
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.database, self.keyring, self.clock, cost=CHEAP)
         self.tokens = Tokens(self.database, self.keyring, self.clock)
-        self.sign_in = SignIn(self.accounts, self.clock, cost=CHEAP)
+        self.throttle = Throttle(self.database, self.keyring, self.clock)
+        self.sign_in = SignIn(self.accounts, self.throttle, self.clock, cost=CHEAP)
+        self.known_browsers = KnownBrowsers(self.keyring, self.clock)
+        self.passkeys = Passkeys(self.database, self.keyring, self.clock, rp_id=RP_ID, origin=ORIGIN, name="Carekeep")
+        self.browser_sessions = BrowserSessions(self.database, self.keyring, self.clock)
 
     def clock(self) -> int:
         return self.now

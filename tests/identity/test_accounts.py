@@ -1,13 +1,14 @@
 """Accounts: found by login and id, changed one at a time, and secret in the database."""
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
 
-from carekeep.encryption import Secret, Tampered, verify_password
-from carekeep.identity import Account, AccountInvalid, Kind, PasswordRefused
-from carekeep.identity.account import seal_account
+from carekeep.encryption import Secret, Tampered, associated_data, totp_counter, verify_password
+from carekeep.identity import Account, AccountInvalid, Kind, PasswordRefused, SignInRefused
+from carekeep.identity.account import open_account, seal_account
 from carekeep.storage import Change, Conflict, Insert
 from tests.identity.people import PASSWORD, TOTP_KEY, Office
 
@@ -163,3 +164,63 @@ async def test_verify_names_a_row_under_another_login(office: Office) -> None:
     row = (account.id, tag, 1, seal_account(account, tag, office.keyring.rows))
     await office.database.commit([Insert("account", ("id", "login_tag", "revision", "sealed"), (row,))])
     assert await findings(office) == [f"account/{account.id.hex()}"]
+
+
+async def test_an_external_id(office: Office) -> None:
+    prepared = await office.accounts.prepare_create(Kind.AUDITOR, name="Name", login="x", external_id="00u1-Ab")
+    await office.database.commit(prepared.steps)
+    kept = await office.accounts.get(prepared.value.id)
+    assert kept is not None
+    assert kept.external_id == "00u1-Ab"
+    assert "00u1" not in repr(kept)
+    for wrong in ("", " x", "x" * 257, "a\nb"):
+        with pytest.raises(AccountInvalid) as refused:
+            replace(kept, external_id=wrong)
+        assert refused.value.field == "external_id"
+
+
+async def test_a_password_that_leans_on_codes_keeps_them(office: Office) -> None:
+    made = await office.practitioner(totp=True)
+    short = await office.accounts.prepare_password(made, Secret("kq7wzp3x"))
+    await office.database.commit(short.steps)
+    assert short.value.has_password_way
+    with pytest.raises(AccountInvalid, match="long enough"):
+        office.accounts.prepare_without_totp(short.value)
+    long = await office.accounts.prepare_password(short.value, Secret("eighteen swans swim"))
+    await office.database.commit(long.steps)
+    bare = office.accounts.prepare_without_totp(long.value)
+    await office.database.commit(bare.steps)
+    kept = await office.accounts.get(made.id)
+    assert kept is not None
+    assert (kept, kept.has_totp, kept.has_password_way) == (bare.value, False, True)
+
+
+async def test_the_code_that_showed_the_key_is_not_good_again(office: Office) -> None:
+    made = await office.practitioner()
+    counter = totp_counter(TOTP_KEY, office.code(), office.now, 0)
+    assert counter is not None
+    await office.database.commit(office.accounts.prepare_totp(made, TOTP_KEY, counter).steps)
+    with pytest.raises(SignInRefused):
+        await office.sign_in.verify("amelie", PASSWORD, office.code())
+
+
+@pytest.mark.parametrize(("totp_key", "alone"), [(None, True), ("MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=", False)])
+async def test_a_row_from_before_says_what_it_meant(office: Office, totp_key: str | None, *, alone: bool) -> None:
+    content: dict[str, object] = {
+        "kind": "auditor",
+        "name": "Name",
+        "login": "old",
+        "fhir_user": None,
+        "created_ms": 0,
+        "grants": [],
+        "disabled": False,
+        "password_hash": "$argon2id$",
+        "totp_key": totp_key,
+        "totp_counter": 0,
+    }
+    cipher = office.keyring.rows
+    sealed = cipher.seal(json.dumps(content).encode(), associated_data("account", bytes(16), bytes(16), 1))
+    account = open_account((bytes(16), bytes(16), 1, sealed), cipher)
+    assert account.credentials.password_stands_alone is alone
+    assert (account.credentials.recovery_codes, account.external_id) == ((), None)
+    assert account.has_password_way

@@ -1,15 +1,18 @@
 """Signing in: the right person once, and for everybody else the same work and the same answer."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
 from carekeep.encryption import Secret, verify_password
-from carekeep.identity import SignInRefused, sign_in
+from carekeep.identity import SignedIn, SignIn, SignInRefused, SignInThrottled, sign_in
+from carekeep.identity.sign_in_line import PACE_S
 from carekeep.storage import Conflict
+from tests.encryption.keys import CHEAP
 from tests.identity.people import PASSWORD, STEP_MS, Office
 
 WRONG = Secret("seventeen swans sink")
@@ -24,8 +27,8 @@ async def refusal(office: Office, login: str, password: Secret, code: str | None
 async def test_with_a_password(office: Office) -> None:
     made = await office.practitioner()
     verified = await office.sign_in.verify("AMELIE", PASSWORD, None)
-    assert (verified.value, verified.steps, verified.pins) == (made, (), ())
-    assert verified.value.assurance == 1
+    assert verified.value == SignedIn(made, 1, ("pwd",))
+    assert verified.pins == ()
 
 
 async def test_with_a_code_that_is_good_once(office: Office) -> None:
@@ -35,8 +38,8 @@ async def test_with_a_code_that_is_good_once(office: Office) -> None:
     await office.database.commit(verified.steps)
     with pytest.raises(Conflict):
         await office.database.commit(twin.steps)
-    assert verified.value.assurance == 2
-    assert await office.accounts.get(made.id) == verified.value
+    assert (verified.value.assurance, verified.value.methods) == (2, ("pwd", "otp", "mfa"))
+    assert await office.accounts.get(made.id) == verified.value.account
     assert [pin.key for pin in verified.pins] == [made.id.hex()]
     again = await refusal(office, "amelie", PASSWORD, office.code())
     assert again.reason == "wrong or used code"
@@ -97,24 +100,65 @@ async def test_the_same_work_is_done(
     assert length <= 1024
 
 
-async def test_a_flood_is_checked_two_at_a_time_in_threads(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most, finished = 0, 0, 0
-    to_thread, pair = asyncio.to_thread, asyncio.Event()
+async def test_a_flood_is_checked_one_at_a_time_by_threads_that_give_way(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard, most, ran = threading.Lock(), 0, set[tuple[int, int]]()
 
-    async def counted(work: Callable[..., object], *arguments: Any) -> object:
-        nonlocal running, most, finished
-        if work is not verify_password:
-            return await to_thread(work, *arguments)
-        running += 1
-        most = max(most, running)
-        if running == 2:
-            pair.set()
-        await asyncio.wait_for(pair.wait(), 30)  # the first one until there is a second
-        answer = await to_thread(work, *arguments)
-        running -= 1
-        finished += 1
+    def counted(password: Secret, phc: str) -> bool:
+        nonlocal most
+        here = threading.get_native_id()
+        ran.add((here, os.getpriority(os.PRIO_PROCESS, here)))
+        alone = guard.acquire(blocking=False)
+        most = max(most, 1 if alone else 2)
+        answer = verify_password(password, phc)
+        if alone:
+            guard.release()
         return answer
 
-    monkeypatch.setattr(asyncio, "to_thread", counted)
-    await asyncio.gather(*(refusal(office, "nobody", WRONG) for _ in range(10)))
-    assert (most, finished) == (2, 10)
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    monkeypatch.setattr(sign_in, "verify_password", counted)
+    refused = await asyncio.gather(*(refusal(office, f"nobody-{number}", WRONG) for number in range(10)))
+    assert {each.reason for each in refused} == {"no account has this login"}
+    assert most == 1
+    assert {niceness for _, niceness in ran} == {max(mine, 15)}
+    assert threading.get_native_id() not in {thread for thread, _ in ran}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine, "only those threads step back"
+
+
+async def test_a_browser_that_is_known_does_not_wait_with_strangers(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.practitioner()
+    cookie = office.known_browsers.issue("amelie").reveal_text()
+    held = asyncio.Event()
+    at_once = sign_in.at_low_priority
+
+    async def slow_for_strangers(work: Callable[..., bool], password: Secret, phc: str) -> bool:
+        if password.reveal() == WRONG.reveal():
+            await held.wait()
+        return await at_once(work, password, phc)
+
+    monkeypatch.setattr(sign_in, "at_low_priority", slow_for_strangers)
+    strangers = [asyncio.create_task(refusal(office, f"nobody-{number}", WRONG)) for number in range(5)]
+    verified = await office.sign_in.verify("amelie", PASSWORD, None, known_browser=cookie)
+    assert verified.value.account.login == "amelie"
+    assert not any(stranger.done() for stranger in strangers)
+    held.set()
+    await asyncio.gather(*strangers)
+
+
+async def test_a_refusal_without_a_check_is_held_up(office: Office) -> None:
+    """Else a flood of tries that the throttle refuses would be answered, and asked again, as fast as the server can."""
+    await office.practitioner()
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    office.sign_in = SignIn(office.accounts, office.throttle, office.clock, cost=CHEAP, pause=pause)
+    for _ in range(6):
+        last = await refusal(office, "amelie", WRONG)
+        assert pauses == ([PACE_S] if isinstance(last, SignInThrottled) else [])
+    assert isinstance(last, SignInThrottled)
+    assert last.account_id is not None

@@ -31,16 +31,17 @@ class Reply:
 class Connection:
     """One connection to the server, kept open."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, token: str) -> None:
         self._reader = reader
         self._writer = writer
+        self._host = host
         self.token = token
 
     async def ask(self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Reply:
         """One request. Raises Broken."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         given = {
-            "host": "localhost",
+            "host": self._host,
             "authorization": f"Bearer {self.token}",
             "content-type": "application/fhir+json",
             "content-length": str(len(content)),
@@ -74,7 +75,7 @@ async def connected(installation: Installation, token: str) -> AsyncIterator[Con
         settings.bind, settings.port, ssl=installation.tls, server_hostname="localhost"
     )
     try:
-        yield Connection(reader, writer, token)
+        yield Connection(reader, writer, f"localhost:{settings.port}", token)
     finally:
         writer.transport.abort()
         with suppress(OSError):

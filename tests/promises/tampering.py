@@ -18,6 +18,16 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tag": (("scope", "tag", "seq"), ()),
     "account": (("id",), ("login_tag", "revision", "sealed")),
     "access_token": (("hash",), ("account", "expires_ms", "parent", "sealed")),
+    "passkey": (("id",), ("account", "revision", "sealed")),
+    "browser_session": (("hash",), ("account", "expires_ms", "revision", "sealed")),
+    "app_client": (("id",), ("revision", "sealed")),
+    "app_grant": (("id",), ("account", "client", "expires_ms", "revision", "sealed")),
+    "signing_key": (("id",), ("created_ms", "retired_ms", "sealed")),
+    "identity_link": (("tag",), ("account", "sealed")),
+    "device": (("id",), ("key_tag", "account", "revision", "sealed")),
+    "invitation": (("hash",), ("account", "expires_ms", "sealed")),
+    "recovery": (("id",), ("account", "expires_ms", "revision", "sealed")),
+    "notice": (("account", "number"), ("sealed",)),
     "break_glass": (("id",), ("holder", "scope", "expires_ms", "sealed")),
     "subscription": (("id",), ("account", "revision", "events", "delivered", "sealed")),
     "ledger_pending": (("entry_id",), ("leaf",)),
@@ -28,6 +38,11 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 # Tables without a past, and why.
 NO_PAST: Mapping[str, str] = {
+    "attempt": "counts of failed sign-ins; who may write here can let an attacker try more, and changes no account",
+    "seen": "what was used once and is over within minutes; who takes a row away can replay what they must have seen",
+    "authorization_code": "good for a minute; sealed, so that a changed one is good for nothing",
+    "pushed_request": "good for a minute; sealed, so that a changed one is good for nothing",
+    "launch": "good for minutes; sealed, so that a changed one is good for nothing",
     "generation": "counters that tell processes to drop their caches; losing one costs a look-up, never an answer",
     "lease": "who works at this moment; a wrong one delays the sequencer, and the head moves by compare-and-swap",
     "subscription_event": "what is still to be told: sealed references to versions that the ledger names too",
@@ -43,6 +58,9 @@ NO_PAST: Mapping[str, str] = {
 COUNTERS: Mapping[tuple[str, str], str] = {
     ("subscription", "events"): "how many events were numbered; moved with every event, and recorded by no entry",
     ("subscription", "delivered"): "how many of them were told",
+    ("browser_session", "expires_ms"): "moved each minute of use; the end of the session is sealed",
+    ("browser_session", "revision"): "always 1: a session is not sealed anew",
+    ("signing_key", "retired_ms"): "when a key stopped signing; an earlier time makes its tokens be refused, no more",
 }
 
 

@@ -16,8 +16,12 @@ import pytest
 
 from carekeep.app import System
 from carekeep.audit import EntryId
+from carekeep.identity import Binding, BindingKind, SignedIn
+from carekeep.identity.apps.client import Client, ClientAuthentication
+from carekeep.identity.apps.grant import Context, Grant
 from carekeep.storage import Change, Database, Row, StorageError
 from tests.house.tree import ROOT
+from tests.identity.authenticator import Authenticator
 from tests.promises import outsider
 from tests.promises.tampering import (
     COUNTERS,
@@ -70,11 +74,65 @@ async def live(clinic: Clinic) -> None:
     account = clinic.accounts["app"]
     changed = services.accounts.prepare_change(replace(account, disabled=True))
     await clinic.record("the app is disabled", changed)
+    await administer(clinic)
+    await let_in(clinic)
     while await size(clinic.system) < LEAVES:
         for _ in range(100):
             await clinic.ask("GET", "Patient/ada", who="physician")
         await clinic.integrate()
     await clinic.put(observation("late", "ada", 70, "2026-05-01"))  # waits for the sequencer
+
+
+async def administer(clinic: Clinic) -> None:
+    """A device, a code for another one, and a recovery, of which its account is told."""
+    services, account = clinic.system.services, clinic.accounts["physician"]
+    key = Binding(BindingKind.DPOP, "k" * 43)
+    await clinic.record("enrolled", await services.devices.prepare_enrol(account.id, key, name="PC", platform="linux"))
+    await clinic.record("a code", await services.invitations.prepare_device_code(account, "operator"))
+    opened = await services.recoveries.prepare_open(account, clinic.accounts["administrator"], "lost the telephone")
+    notice = await services.notices.prepare_add(account.id, "recovery.opened", {})
+    await clinic.record("a recovery was opened", opened, notice)
+    await clinic.record("the notice was read", await services.notices.prepare_read(account.id, notice.value.number))
+
+
+async def let_in(clinic: Clinic) -> None:
+    """Somebody with a passkey is signed in and has let an app act for them; they are known to a directory, too."""
+    services, account = clinic.system.services, clinic.accounts["physician"]
+    host = services.auth_url.removeprefix("https://").partition(":")[0]
+    key = Authenticator(origin=services.auth_url, rp_id=host)
+    asked = await services.passkeys.begin_registration(account)
+    state = asked.state.reveal_text()
+    made = await services.passkeys.prepare_registration(account, state, key.create(asked.options), "key")
+    await clinic.record("a passkey", made)
+    who = SignedIn(account, 2, ("swk", "user", "mfa"))
+    await clinic.record("signed in", services.browser_sessions.prepare_start(who, address=None))
+    apps = services.apps
+    client = Client(
+        id=apps.clients.new_id(),
+        name="Pocket Chart",
+        authentication=ClientAuthentication.NONE,
+        created_ms=services.clock(),
+        redirect_uris=("https://app.example.org/back",),
+        scopes="patient/*.rs",
+    )
+    given = Grant(
+        id=b"",
+        account=account.id,
+        client=client.id,
+        scopes="patient/*.rs",
+        context=Context(patient="ada"),
+        assurance=2,
+        authenticated_ms=services.clock(),
+        methods=(),
+        given_ms=0,
+        last_used_ms=0,
+        ends_ms=services.clock() + 86_400_000,
+        expires_ms=services.clock() + 86_400_000,
+    )
+    await clinic.record("an app", apps.clients.prepare_create(client))
+    await clinic.record("allowed", apps.grants.prepare_give(given, refreshable=True))
+    await clinic.record("keys that sign", await apps.signing_keys.ready())
+    await clinic.record("linked", services.links.prepare_add("https://idp.example.org", "s", account))
 
 
 async def size(system: System) -> int:

@@ -118,7 +118,7 @@ def check_denial(answer: Answer, status: int, reason: str) -> None:
 async def test_no_good_token_no_answer(clinic: Clinic, who: str | None) -> None:
     clinic.tokens["nobody"] = f"{clinic.tokens['ada'][:-3]}AAA"
     answer = await clinic.ask("GET", PATH, who=who)
-    check_denial(answer, 401, "no bearer token" if who is None else "unknown or revoked token")
+    check_denial(answer, 401, "no access token" if who is None else "unknown or revoked token")
 
 
 @on_sqlite

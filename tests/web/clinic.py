@@ -17,7 +17,7 @@ from carekeep.access import SYSTEM_GRANT
 from carekeep.app import System, open_system
 from carekeep.audit import Agent, Entry, EntryId
 from carekeep.encryption import Argon2Cost, KeyFile, Secret
-from carekeep.identity import Account, Accounts, Kind, SignIn
+from carekeep.identity import Account, Accounts, Kind, SignIn, Throttle
 from carekeep.settings import Settings
 from carekeep.storage import Database, Prepared
 from carekeep.web import WebApplication
@@ -172,7 +172,9 @@ async def open_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
     async with open_system(settings, PASSPHRASE, create=True, clock=time) as system:
         services = system.services
         accounts = Accounts(services.database, services.keyring, time, cost=CHEAP)
-        cheap = replace(services, accounts=accounts, sign_in=SignIn(accounts, time, cost=CHEAP))
+        throttle = Throttle(services.database, services.keyring, time)
+        sign_in = SignIn(accounts, throttle, time, cost=CHEAP)
+        cheap = replace(services, accounts=accounts, sign_in=sign_in)
         application = WebApplication(cheap)
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url=settings.base_url) as client:

@@ -18,11 +18,12 @@ COUNTED = ("record", "record_version", "tag", "patient_key", "account", "access_
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the application sent."""
+    """What the application sent; ``all_headers`` where one may stand more than once."""
 
     status: int
     headers: dict[bytes, bytes]
     body: bytes
+    all_headers: tuple[Header, ...] = ()
 
     @property
     def json(self) -> Json:
@@ -42,6 +43,8 @@ async def knock(
 ) -> Reply:
     """One request as the server would hand it on: ``path`` is percent-encoded, ``body`` comes in chunks."""
     given = list(headers)
+    if not any(name == b"host" for name, _ in given):
+        given.append((b"host", b"records.example.org"))
     if who is not None:
         given.append((b"authorization", f"Bearer {clinic.tokens[who]}".encode()))
     chunks = list(body)
@@ -69,7 +72,8 @@ async def knock(
     }
     await clinic.application(scope, receive, send)
     start, *rest = sent
-    return Reply(start["status"], dict(start["headers"]), b"".join(part.get("body", b"") for part in rest))
+    body_sent = b"".join(part.get("body", b"") for part in rest)
+    return Reply(start["status"], dict(start["headers"]), body_sent, tuple(start["headers"]))
 
 
 async def kept(database: Database) -> dict[str, int]:

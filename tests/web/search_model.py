@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,8 @@ Store = Mapping[str, Json]
 Span = tuple[datetime, datetime]
 
 FAR_BACK, FAR_ON = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+UCUM = "http://unitsofmeasure.org"
+MASSES = {"mg": Fraction(1), "g": Fraction(1000), "kg": Fraction(1_000_000), "[lb_av]": Fraction("453592.37")}
 PHONES = {"phone", "fax", "email", "pager", "url", "sms", "other"}
 
 
@@ -236,12 +239,20 @@ def quantity(element: Any, value: str) -> bool:
         return False
     if unit:
         system, _, code = unit.partition("|")
-        if system and (element.get("system"), element.get("code")) != (system, code):
+        its_code = element.get("code", "")
+        if (system, element.get("system")) == (UCUM, UCUM) and {code, its_code} <= MASSES.keys():
+            return amount(text, Fraction(str(element["value"])) * MASSES[its_code] / MASSES[code])
+        if system and (element.get("system"), its_code) != (system, code):
             return False
-        if not system and code not in {element.get("code"), element.get("unit")}:
+        if not system and code not in {its_code, element.get("unit")}:
             return False
-    number, its = Decimal(bare(text)), Decimal(str(element["value"]))
-    half = Decimal(1).scaleb(int(number.as_tuple().exponent)) / 2
+    return amount(text, Fraction(str(element["value"])))
+
+
+def amount(text: str, its: Fraction) -> bool:
+    """Whether an amount meets a number with its prefix."""
+    written, number = Decimal(bare(text)), Fraction(bare(text))
+    half = Fraction(10) ** int(written.as_tuple().exponent) / 2
     within = number - half <= its < number + half
     return {
         "eq": within,

@@ -208,11 +208,13 @@ def _date(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair:
 @st.composite
 def _quantity(draw: st.DrawFn, element: Any, parameter: SearchParameter) -> Pair:
     number = element["value"] if isinstance(element, dict) else element
-    text = draw(st.sampled_from([str(number), str(round(number)), str(number + 1)]))
+    text = draw(
+        st.sampled_from([str(number), str(round(number)), str(number + 1), f"{number / 1000:f}", f"{number * 1000:f}"])
+    )
     units = [""]
     if parameter.type == "quantity":
         units += [f"|{element.get('system', '')}|{element['code']}"] if "code" in element else []
-        units += ["||mg", "|http://unitsofmeasure.org|kg"]
+        units += ["||mg", "|http://unitsofmeasure.org|kg", "|http://unitsofmeasure.org|[lb_av]"]
     return "", draw(st.sampled_from(PREFIXES)) + text + draw(st.sampled_from(units))
 
 

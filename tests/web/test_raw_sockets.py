@@ -42,6 +42,7 @@ async def count(system: System) -> int:
 def talk(installation: Installation, content: bytes) -> bytes:
     """Send it, and read until the server hangs up or says no more."""
     settings = installation.settings
+    content = content.replace(b"host: localhost\r\n", b"host: localhost:%d\r\n" % settings.port)
     with (
         socket.create_connection((settings.bind, settings.port)) as plain,
         installation.tls.wrap_socket(plain, server_hostname="localhost") as secured,

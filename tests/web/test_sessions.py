@@ -141,3 +141,15 @@ async def test_an_expired_token_is_refused(clinic: Clinic) -> None:
 @pytest.mark.parametrize(("method", "path"), [("GET", "/auth/sign-in"), ("POST", "/auth/nothing"), ("GET", "/auth")])
 async def test_nothing_else_is_there(clinic: Clinic, method: str, path: str) -> None:
     assert (await clinic.ask(method, path)).status in {404, 405}
+
+
+@pytest.mark.parametrize("login", ["physician", "nobody"])
+async def test_haste_is_throttled_whoever_it_is(clinic: Clinic, login: str) -> None:
+    await with_password(clinic, "physician")
+    answers = [await sign_in(clinic, login=login, password=WRONG) for _ in range(6)]
+    assert [answer.status for answer in answers] == [401] * 5 + [429]
+    assert answers[5].headers["retry-after"] == "2"
+    assert answers[5].json["issue"][0]["code"] == "throttled"
+    assert answers[5].entry is not None
+    assert answers[5].entry.reason == "throttled: too soon after wrong passwords"
+    assert (await sign_in(clinic, login=login, password=PASSWORD)).status == 429

@@ -19,8 +19,10 @@ from carekeep.access.policy_text import (
     read_policies,
     read_schema,
 )
+from carekeep.access.step_up import least_step_up
 from carekeep.access.vocabulary import PRINCIPAL_TYPES, SERVICE
 
+_CANNOT_SIGN_IN = "app"
 _CACHED_DECISIONS = 65_536
 _POLICY_ERROR = Decision(
     permitted=False,
@@ -91,21 +93,30 @@ def _evaluator(policies: Sequence[Policy], schema: cedarpy.Schema) -> Callable[[
         principal_type = PRINCIPAL_TYPES.get(seen.kind)
         if principal_type is None:
             return _UNKNOWN_KIND
-        try:
-            result = cedarpy.is_authorized(
-                _request(seen, principal_type), policy_set, _entities(seen, principal_type), schema
-            )
-            # Cedar leaves out a policy that it cannot evaluate. Left-out forbids must not turn into permission.
-            if result.diagnostics.errors:
-                raise _Failed
-            made_by = set(result.diagnostics.id_annotations_by_reason.values())
-        except (TypeError, ValueError):  # what Cedar refuses, and what JSON cannot carry to it
-            raise _Failed from None
+        allowed, made_by = _verdict(seen, principal_type, policy_set, schema)
         ids = tuple(policy_id for policy_id in reasons if policy_id in made_by)
         reason = reasons[ids[0]] if ids else why_nothing_permits(seen)
-        return Decision(result.allowed, ids, reason)
+        if allowed or seen.kind == _CANNOT_SIGN_IN:
+            return Decision(allowed, ids, reason)
+        enough = least_step_up(seen, lambda other: _verdict(other, principal_type, policy_set, schema)[0])
+        return Decision(allowed, ids, reason, enough)
 
     return evaluate
+
+
+def _verdict(
+    seen: Visible, principal_type: str, policies: cedarpy.PolicySet, schema: cedarpy.Schema
+) -> tuple[bool, set[str]]:
+    """What Cedar says, and the ids of the policies by which. Raises _Failed."""
+    try:
+        entities = _entities(seen, principal_type)
+        result = cedarpy.is_authorized(_request(seen, principal_type), policies, entities, schema)
+        # Cedar leaves out a policy that it cannot evaluate. Left-out forbids must not turn into permission.
+        if result.diagnostics.errors:
+            raise _Failed
+        return result.allowed, set(result.diagnostics.id_annotations_by_reason.values())
+    except (TypeError, ValueError):  # what Cedar refuses, and what JSON cannot carry to it
+        raise _Failed from None
 
 
 def _request(seen: Visible, principal_type: str) -> dict[str, object]:
@@ -118,6 +129,7 @@ def _request(seen: Visible, principal_type: str) -> dict[str, object]:
         "authenticated_minutes": seen.authenticated_minutes,
         "risk": seen.risk,
         "zone": seen.zone,
+        "device": {"type": "DeviceTrust", "id": seen.device},
     }
     return {
         "principal": {"type": principal_type, "id": seen.account},

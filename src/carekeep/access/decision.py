@@ -1,15 +1,18 @@
 """What is asked of the policies, what they can see of it, and what they answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from carekeep.access.rights import Content
 from carekeep.access.vocabulary import (
     RECORD_OF_PATIENT,
     RECORD_SHARED,
     Action,
+    DeviceTrust,
     Purpose,
     Relation,
 )
+from carekeep.identity import Delegation, DeviceStanding
 
 _QUARTER_MS = 15 * 60 * 1000
 _DAY_MINUTES = 24 * 60
@@ -40,7 +43,7 @@ class Principal(Protocol):
 
     @property
     def assurance(self) -> int:
-        """Authenticator assurance level (NIST SP 800-63B-4), 1 or 2."""
+        """Authenticator assurance level (NIST SP 800-63B-4), 1 to 3."""
         ...
 
     @property
@@ -58,6 +61,16 @@ class Principal(Protocol):
         """What an app was given by name (``vocabulary.SYSTEM_GRANT``); empty for people."""
         ...
 
+    @property
+    def delegation(self) -> Delegation | None:
+        """What an app that acts here was allowed; None for a person's own session, which nothing narrows."""
+        ...
+
+    @property
+    def device(self) -> DeviceStanding | None:
+        """The device that the session is on; None when it is not known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -65,12 +78,14 @@ class Target:
 
     ``type`` is the FHIR resource type; ``patients`` are the patients in whose compartment the record is (none: it
     belongs to no patient); ``labels`` are its security labels as "system|code". A service of Carekeep itself, such
-    as the ledger, is ``Target()``: the action names it.
+    as the ledger, is ``Target()``: the action names it. ``content`` is what the record says, ``rights.ANYTHING`` for
+    the records of a kind as a whole; no policy sees it, only the scopes of an app that have search arguments.
     """
 
     type: str = ""
     patients: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    content: Content | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,8 @@ class AccessRequest:
     """One question to the policies.
 
     ``relations`` and ``break_glass`` must hold towards every patient of the target: where there are several, ask
-    for each alone (``guard.Guard`` does). ``now_ms`` is now, in milliseconds since the epoch; ``risk`` is 0 to 100.
+    for each alone (``guard.Guard`` does). ``now_ms`` is now, in milliseconds since the epoch; ``risk`` is 0 to 100;
+    ``zone`` is where the request came from (``zones.Zones``).
     """
 
     principal: Principal
@@ -88,17 +104,32 @@ class AccessRequest:
     relations: frozenset[Relation]
     break_glass: bool
     now_ms: int
-    risk: int = 0
-    zone: str = ""
+    risk: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """What would turn a denial into permission: at least this assurance, and a sign-in at most this long ago.
+
+    ``max_age_s`` is in seconds; None: when the sign-in was does not matter.
+    """
+
+    assurance: int
+    max_age_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer: the ids of the policies that made it, and one sentence for people, free of health data."""
+    """The answer: the ids of the policies that made it, and one sentence for people, free of health data.
+
+    ``step_up``: what the person can do about a denial, when signing in again is enough.
+    """
 
     permitted: bool
     policies: tuple[str, ...]
     reason: str
+    step_up: StepUp | None = None
 
 
 class Visible(NamedTuple):
@@ -124,6 +155,7 @@ class Visible(NamedTuple):
     authenticated_minutes: int
     risk: int
     zone: str
+    device: DeviceTrust
 
 
 def visible(request: AccessRequest) -> Visible:
@@ -147,7 +179,19 @@ def visible(request: AccessRequest) -> Visible:
         min(max(minutes, 0), _DAY_MINUTES),
         request.risk,
         request.zone,
+        device_trust(principal.device, request.now_ms),
     )
+
+
+def device_trust(standing: DeviceStanding | None, now_ms: int) -> DeviceTrust:
+    """What a device counts for now. A report holds until the moment that it says, and no longer."""
+    if standing is None:
+        return DeviceTrust.UNKNOWN
+    if standing.failing:
+        return DeviceTrust.FAILING
+    if standing.healthy_until_ms <= now_ms:
+        return DeviceTrust.KNOWN
+    return DeviceTrust.MANAGED if standing.managed else DeviceTrust.HEALTHY
 
 
 def _entity(action: Action, target: Target) -> str:

@@ -50,7 +50,7 @@ def bundled_schema() -> PolicyFile:
 
 def bundled_policies() -> tuple[PolicyFile, ...]:
     """The policies that come with Carekeep."""
-    return (_bundled("spine.cedar"),)
+    return tuple(map(_bundled, ("spine.cedar", "administration.cedar", "zero_trust.cedar")))
 
 
 def read_schema(file: PolicyFile) -> cedarpy.Schema:

@@ -14,6 +14,7 @@ from carekeep.access.vocabulary import (
     RECORD_TYPE,
     SERVICE,
     Action,
+    DeviceTrust,
     Purpose,
     Relation,
 )
@@ -38,9 +39,10 @@ entity {record_type} = {{ type: String }};
 """
 
 _CONTEXT = """\
-// assurance: the authenticator assurance level (NIST SP 800-63B-4), 1 or 2.
+// assurance: the authenticator assurance level (NIST SP 800-63B-4), 1 to 3.
 // authenticated_minutes: since the last sign-in, in whole quarters of an hour, at most a day.
-// risk: of the session at this moment, 0 to 100. zone: where the request came from.
+// risk: of the session at this moment, 0 to 100. zone: the name of the network that the request came from, "inside" or
+// "outside" where none is configured. device: what is known of the device that it came from.
 type Context = {
   purpose: Purpose,
   relations: Set<Relation>,
@@ -49,6 +51,7 @@ type Context = {
   authenticated_minutes: Long,
   risk: Long,
   zone: String,
+  device: DeviceTrust,
 };
 """
 
@@ -56,7 +59,12 @@ type Context = {
 def render() -> str:
     """The schema in Cedar's own syntax."""
     services = sorted({action.resource for action in Action if action.entity_types == (SERVICE,)})
-    enumerations: dict[str, Iterable[str]] = {SERVICE: services, "Purpose": Purpose, "Relation": Relation}
+    enumerations: dict[str, Iterable[str]] = {
+        SERVICE: services,
+        "Purpose": Purpose,
+        "Relation": Relation,
+        "DeviceTrust": DeviceTrust,
+    }
     parts = [
         _HEAD,
         _PRINCIPAL.format(names=", ".join(PRINCIPAL_TYPES.values())),

@@ -35,7 +35,27 @@ class Action(StrEnum):
     SIGN_OUT = "identity:session:close"
     SESSION = "identity:session:read"
     ACCOUNT_MANAGE = "identity:account:manage"
+    ACCOUNT_RECOVER = "identity:account:recover"
+    # What the organization's directory does with the accounts of people; those of administrators take more.
+    ACCOUNT_PROVISION = "identity:account:provision"
+    ADMINISTRATOR_PROVISION = "identity:administrator:provision"
     SESSION_MANAGE = "identity:session:manage"
+    # Passkeys, password, codes: one's own.
+    AUTHENTICATOR_CHANGE = "identity:authenticator:change"
+    # Enrolling is of one's own device; reporting is what device management says of any.
+    DEVICE_ENROL = "identity:device:enrol"
+    DEVICE_REPORT = "identity:device:report"
+    DEVICE_MANAGE = "identity:device:manage"
+    CLIENT_MANAGE = "identity:client:manage"
+    CLIENT_REGISTER = "identity:client:register"
+    # What a person allows an app, and what the app makes of it.
+    GRANT_GIVE = "identity:grant:give"
+    GRANT_END = "identity:grant:end"
+    LAUNCH = "identity:grant:launch"
+    TOKEN_ISSUE = "identity:token:issue"
+    TOKEN_INSPECT = "identity:token:inspect"
+    TOKEN_REVOKE = "identity:token:revoke"
+    PROFILE_READ = "identity:account:profile"
     KEY_MANAGE = "encryption:key:manage"
     KEY_DESTROY = "encryption:key:destroy"
 
@@ -75,6 +95,21 @@ class Relation(StrEnum):
     ENCOUNTER = "encounter"
     APPOINTMENT = "appointment"
     OWNER = "owner"
+
+
+@unique
+class DeviceTrust(StrEnum):
+    """What is known of the device that a request came from, at this moment.
+
+    ``KNOWN``: it is enrolled, and its last report is too old to count; ``HEALTHY``: its last report holds;
+    ``MANAGED``: so it does, and the organization manages the device; ``FAILING``: its last report failed a check.
+    """
+
+    UNKNOWN = "unknown"
+    KNOWN = "known"
+    HEALTHY = "healthy"
+    FAILING = "failing"
+    MANAGED = "managed"
 
 
 @unique
@@ -154,6 +189,15 @@ PRINCIPAL_TYPES: Mapping[str, str] = MappingProxyType(
 
 SYSTEM_GRANT = "system"
 """The grant of an app that stands for the organization itself: imports, interface engines."""
+
+DEVICE_GRANT = "mdm"
+"""The grant of an app that manages devices (MDM), and says of them whether they are managed and healthy."""
+
+PROVISIONING_GRANT = "scim"
+"""The grant of the app by which the organization's directory keeps the accounts of people."""
+
+ADMINISTRATORS_GRANT = "scim-administrators"
+"""What such an app is given besides, if it keeps the accounts of administrators as well."""
 
 _DEFAULT_PURPOSES: Mapping[str, Purpose] = MappingProxyType(
     {

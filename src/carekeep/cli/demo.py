@@ -17,16 +17,18 @@ import orjson
 
 from carekeep.access import SYSTEM_GRANT, Action
 from carekeep.app import System, open_system
-from carekeep.cli.console import meter, put, put_table, talk
+from carekeep.cli.console import fail, meter, put, put_table, talk
+from carekeep.cli.demo_apps import DemoApp, demo_apps
 from carekeep.cli.init import create_unattended, with_port
 from carekeep.cli.installation import read_passphrase
 from carekeep.cli.loading import Loadable, Loader
 from carekeep.cli.operator import record_operation
 from carekeep.cli.serve import run_worker
-from carekeep.encryption import Secret, new_totp_key
+from carekeep.encryption import Secret, new_totp_key, totp_code
 from carekeep.identity import Kind
 from carekeep.settings import FILE_NAME, Settings, load_settings
 from carekeep.simulation import Hospital, Person
+from carekeep.storage import system_clock
 
 _SEED = 22
 _CAST_FILE = "cast.json"
@@ -55,13 +57,21 @@ _TOKEN_LIFETIME_MS = 12 * 3600 * 1000
 @click.option(
     "--state", type=click.Path(path_type=Path, dir_okay=False), help="Write addresses and tokens here, as JSON."
 )
-def demo(patients: int, port: int, database_url: str, folder: Path, fresh: bool, state: Path | None) -> None:
+@click.option("--code", "login", help="Print the one-time code of this moment for the login of one of the cast.")
+def demo(
+    patients: int, port: int, database_url: str, folder: Path, fresh: bool, state: Path | None, login: str | None
+) -> None:
     """Load a simulated hospital and serve it at https://localhost:8443.
 
     \b
-    Example: carekeep demo --patients 50 --state demo.json
+    Examples:
+      carekeep demo --patients 50 --state demo.json
+      carekeep demo --code physician
     """
     home = folder.absolute()
+    if login is not None:
+        put(_code(home, login))
+        return
     if fresh and home.exists():
         shutil.rmtree(home)
     if not (home / FILE_NAME).exists():
@@ -75,7 +85,7 @@ def demo(patients: int, port: int, database_url: str, folder: Path, fresh: bool,
 
     async def ready(system: System) -> None:
         accounts = await _tokens_for(system, facts["cast"])
-        told = _state(system, accounts, facts["scenes"])
+        told = _state(system, accounts, facts["scenes"], await demo_apps(system))
         _write_private(home / _TOKENS_FILE, told)
         if state is not None:
             _write_private(state, told)
@@ -148,36 +158,67 @@ async def _tokens_for(system: System, cast: list[dict[str, Any]]) -> list[dict[s
     return accounts
 
 
-def _state(system: System, accounts: list[dict[str, Any]], scenes: list[dict[str, Any]]) -> dict[str, Any]:
+def _code(home: Path, login: str) -> str:
+    """What the authenticator app of one of the cast would show now."""
+    try:
+        cast = orjson.loads((home / _CAST_FILE).read_bytes())["cast"]
+    except FileNotFoundError:
+        fail(f"There is no demo in {home}. Start one with `carekeep demo`, or name its --folder.")
+    keys = {member["login"]: member["totp_key"] for member in cast if member["totp_key"]}
+    if login not in keys:
+        fail(f"Nobody of the demo signs in with this login. There are: {', '.join(keys)}.")
+    return totp_code(Secret(base64.b32decode(keys[login])), system_clock())
+
+
+def _state(
+    system: System, accounts: list[dict[str, Any]], scenes: list[dict[str, Any]], apps: tuple[DemoApp, ...]
+) -> dict[str, Any]:
     """What an outside harness needs to talk to the demo."""
     settings = system.settings
     return {
         "base_url": settings.base_url,
+        "auth_url": settings.sign_in_url,
         "fhir_url": settings.fhir_url,
         "ca_certificate": str(settings.certificate.parent / "ca.pem"),
         "ledger_key": str(system.sequencer.key),
         "home": str(settings.home),
         "accounts": accounts,
+        "apps": [asdict(app) for app in apps],
         "scenes": scenes,
     }
 
 
 def _welcome(told: dict[str, Any]) -> None:
-    """Who can sign in, and three commands to try."""
+    """Who can sign in, and what to try."""
     put(f"\nCarekeep is ready: {told['fhir_url']} (certificate authority: {told['ca_certificate']})\n")
     rows: list[tuple[str, ...]] = [
         (each["login"], each["password"] or "(token only)", each["title"], each["name"]) for each in told["accounts"]
     ]
     put_table(("login", "password", "who", "name"), rows)
-    put(f"\nOne-time code keys and a ready token for each of them are in {told['home']}/{_TOKENS_FILE}.")
-    put("\nThree commands to try, in another terminal:\n")
+    command = Path(sys.executable).with_name("carekeep")
+    put(f"\nSign in: {told['auth_url']}/account (the browser must trust the authority above, or be told to go on)")
+    put(f"  The code of the moment: {command} demo --folder {told['home']} --code physician")
+    put("  Add a passkey there; from then on it is all that you need.")
+    put("\nFor an app (docs/smart.md), a token by SMART Backend Services, and a request with it:\n")
+    put(f"{_by_token(told, command)}\n")
+    put(f"Ready tokens for everybody, to try roles quickly, are in {told['home']}/{_TOKENS_FILE}. With two of them:\n")
     for scene in (scene for scene in told["scenes"] if scene["key"] in _SHOWN_SCENES):
         put(f"  # {scene['story']}")
         put(f"  {_curl(told, scene)}\n")
     put("  # What the ledger holds of it, and that nobody changed the past")
-    command = f"{Path(sys.executable).with_name('carekeep')} --home {told['home']}"
-    put(f"  {command} ledger show --last 5\n  {command} ledger verify\n")
+    put(f"  {command} --home {told['home']} ledger show --last 5\n  {command} --home {told['home']} ledger verify\n")
     put("Ctrl+C stops it.")
+
+
+def _by_token(told: dict[str, Any], command: Path) -> str:
+    """Two lines for a shell: a token, and a request with it."""
+    feed = next(app for app in told["apps"] if app["key_file"] is not None)
+    ca, url = told["ca_certificate"], told["fhir_url"]
+    return (
+        f"  TOKEN=$({command} app token --server {told['base_url']} --ca {ca} --client {feed['client_id']} "
+        f"--key {feed['key_file']} --scopes system/Patient.rs)\n"
+        f"  curl --cacert {ca} -H \"Authorization: Bearer $TOKEN\" '{url}/Patient?_count=3'"
+    )
 
 
 def _curl(told: dict[str, Any], scene: dict[str, Any]) -> str:

@@ -3,39 +3,26 @@
 import datetime
 import os
 import shutil
-import socket
-import ssl
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from carekeep.app import System
 from carekeep.audit import NoteRefused, open_checkpoint
 from carekeep.cli.console import DOMAIN_ERRORS
 from carekeep.cli.installation import with_system
+from carekeep.cli.outward import contact, front, key_exchange, listener, names
+from carekeep.cli.verdict import Diagnosis, State
 from carekeep.encryption.certificates import certificate_end
 from carekeep.settings import Settings, SettingsError, load_settings
 from carekeep.storage import sqlite_version
 
-State = Literal["ok", "warning", "problem"]
 _LEAST_SPACE = 1 << 30  # bytes
 _LEAST_SQLITE = (3, 37)  # RETURNING, STRICT
 _WAITING_MS = 10_000
 _EXPIRES_SOON = datetime.timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One thing that was looked at."""
-
-    state: State
-    what: str
-    why: str = ""
-    fix: str = ""
 
 
 def diagnose(home: Path) -> list[Diagnosis]:
@@ -46,7 +33,7 @@ def diagnose(home: Path) -> list[Diagnosis]:
     except SettingsError as error:
         return [*found, Diagnosis("problem", str(error), "Nothing can be served.", "Do what the line above says.")]
     found.append(Diagnosis("ok", f"Settings in {home} are readable."))
-    for check in (_modes, _space, _durable, _certificate, _listener):
+    for check in (_modes, _space, _durable, _certificate, names, listener, key_exchange, front, contact):
         found.extend(check(settings))
     try:
         found.extend(with_system(home, _opened))
@@ -76,7 +63,8 @@ def _sqlite() -> Diagnosis:
 
 def _modes(settings: Settings) -> Iterator[Diagnosis]:
     """Secrets are readable by their owner alone."""
-    for path in (settings.home, settings.key_file, settings.passphrase_file, settings.certificate_key):
+    secrets = (settings.key_file, settings.passphrase_file, settings.certificate_key, settings.front_secret_file)
+    for path in (settings.home, *secrets):
         if not path.exists():
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -137,26 +125,6 @@ def _certificate(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis(state, f"The certificate ends in {left.days} days.", why, fix)
     else:
         yield Diagnosis("ok", f"The certificate is good for {left.days} days.")
-
-
-def _listener(settings: Settings) -> Iterator[Diagnosis]:
-    """What is really negotiated, by connecting."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # what is looked at is the protocol; the certificate has a check of its own
-    try:
-        with (
-            socket.create_connection((settings.bind, settings.port), timeout=3) as plain,
-            context.wrap_socket(plain, server_hostname="localhost") as secured,
-        ):
-            version = secured.version()
-    except ssl.SSLError:
-        why, fix = "Another program may be listening there.", "Stop it, or choose another port."
-        yield Diagnosis("problem", f"Port {settings.port} does not speak TLS.", why, fix)
-    except OSError:
-        yield Diagnosis("ok", "The server is not running, so its listener was not looked at.")
-    else:
-        yield Diagnosis("ok", f"The server negotiates {version}.")
 
 
 async def _opened(system: System) -> list[Diagnosis]:

@@ -5,6 +5,7 @@ import datetime
 import os
 import secrets
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,9 +15,12 @@ from carekeep.app import open_system
 from carekeep.cli.console import fail, put, talk
 from carekeep.encryption import KeyFile, Secret
 from carekeep.encryption.certificates import make_local_authority
+from carekeep.encryption.durable import replace_file
 from carekeep.settings import FILE_NAME, Settings, write_settings
 
 _LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
+_PLACES = ("auth", "portal", "console")  # hosts below the one of the API, for people's browsers
+_FRONT_SECRET_BYTES = 32
 
 
 @click.command()
@@ -50,9 +54,8 @@ def create_installation(settings: Settings, passphrase: Secret) -> None:
     """Write everything that an installation needs. Raises OSError, SettingsError, StorageError, EncryptionError."""
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.home.chmod(0o700)
-    host = urlsplit(settings.base_url).hostname or "localhost"
-    names = tuple(dict.fromkeys((host, *_LOCAL_NAMES)))
-    make_local_authority(settings.certificate.parent, names, datetime.datetime.now(datetime.UTC))
+    make_local_authority(settings.certificate.parent, _names(settings), datetime.datetime.now(datetime.UTC))
+    write_front_secret(settings)
     KeyFile.create(settings.key_file, passphrase)
 
     async def fill() -> None:
@@ -61,6 +64,21 @@ def create_installation(settings: Settings, passphrase: Secret) -> None:
 
     asyncio.run(fill())
     write_settings(settings)  # last: what has settings is whole
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """What the server's certificate is for."""
+    hosts = [urlsplit(url).hostname or "localhost" for url in (settings.base_url, settings.sign_in_url)]
+    try:
+        ip_address(hosts[0])
+    except ValueError:
+        hosts += [f"{place}.{hosts[0]}" for place in _PLACES]
+    return tuple(dict.fromkeys((*hosts, *_LOCAL_NAMES)))
+
+
+def write_front_secret(settings: Settings) -> None:
+    """Make the secret of the front, in the place of the one that is there. Raises OSError."""
+    replace_file(settings.front_secret_file, secrets.token_urlsafe(_FRONT_SECRET_BYTES).encode("ascii"))
 
 
 def _ask(passphrase_file: Path | None) -> Secret:

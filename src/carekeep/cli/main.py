@@ -19,7 +19,10 @@ _COMMANDS = {
     "import": ("carekeep.cli.importing:import_records", "Bring in FHIR records from files."),
     "ledger": ("carekeep.cli.ledger:ledger", "The audit ledger: verify, show, prove, key."),
     "keys": ("carekeep.cli.keys:keys", "The keys: status, rotate, destroy."),
-    "user": ("carekeep.cli.users:user", "Accounts: add, list, disable, enable, password, token."),
+    "user": ("carekeep.cli.users:user", "Accounts: add, list, invite, recover, disable, enable, leave, token."),
+    "device": ("carekeep.cli.devices:device", "Devices: enrol, report; list, enrol-code, lost, retire, manage."),
+    "app": ("carekeep.cli.apps:app", "Apps: list, add, approve, keys, disable; new-key, token."),
+    "front-secret": ("carekeep.cli.front:front_secret", "A new secret for the proxy in front of the server."),
     "doctor": ("carekeep.cli.doctor:doctor", "What is wrong with this installation, and what to do."),
 }
 

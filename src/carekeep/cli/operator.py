@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from carekeep.access import Purpose
-from carekeep.audit import Agent, Entry, EntryId, What
+from carekeep.audit import Agent, Entry, EntryId, Outcome, What
 from carekeep.storage import Prepared
 from carekeep.web import Services
 
@@ -24,13 +24,14 @@ async def record_operation(
     what: Iterable[What] = (),
     patients: Iterable[str] = (),
     purpose: Purpose = Purpose.HSYSADMIN,
+    outcome: Outcome = "permitted",
 ) -> EntryId:
     """Make an operation durable together with its entry. Raises Conflict, StorageError."""
     entry = Entry(
         action=action,
         agent=operator_agent(),
         purpose=purpose,
-        outcome="permitted",
+        outcome=outcome,
         what=tuple(what),
         patients=tuple(patients),
         reason=reason,

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from carekeep.app import System, keeper, open_system
 from carekeep.cli.console import talk
 from carekeep.cli.installation import read_passphrase
+from carekeep.cli.log_lines import log_to_stderr
 from carekeep.encryption import Secret
 from carekeep.settings import Settings, load_settings
 from carekeep.web import WebApplication
@@ -38,7 +39,7 @@ def serve(home: Path, workers: int | None) -> None:
     """
     settings = load_settings(home)
     passphrase = read_passphrase(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     talk.print(f"Carekeep answers at {settings.base_url} (FHIR: {settings.fhir_url}).")
     run_workers(settings, passphrase, workers or settings.workers)
 

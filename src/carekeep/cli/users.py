@@ -3,25 +3,30 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from carekeep.access import SYSTEM_GRANT, Action
+from carekeep.access import ADMINISTRATORS_GRANT, DEVICE_GRANT, PROVISIONING_GRANT, SYSTEM_GRANT, Action
 from carekeep.app import System
 from carekeep.cli.console import fail, json_option, put, put_json, put_table, talk
 from carekeep.cli.installation import with_system
 from carekeep.cli.operator import record_operation
-from carekeep.encryption import Secret, new_totp_key, totp_uri
-from carekeep.identity import Account, IdentityError, Kind
+from carekeep.encryption import Secret
+from carekeep.identity import Account, IdentityError, Kind, SignInRefused
+from carekeep.identity.invitations import invitation_link
 from carekeep.storage import Conflict
 
 _DAY_MS = 86_400_000
-_ISSUER = "Carekeep"
+_OPERATOR = "operator"
+_DIRECTORIES = {"people": {PROVISIONING_GRANT}, "administrators": {PROVISIONING_GRANT, ADMINISTRATORS_GRANT}}
+
+T = TypeVar("T")
 
 
 @click.group()
 def user() -> None:
-    """Accounts: add, list, disable, enable, password, token."""
+    """Accounts: add, list, invite, recover, disable, enable, leave, token."""
 
 
 @user.command()
@@ -32,45 +37,50 @@ def user() -> None:
 @click.option(
     "--system", is_flag=True, help="For apps: may read and write all records (an interface engine, an import)."
 )
-@click.option("--no-totp", is_flag=True, help="A long password alone, without one-time codes.")
+@click.option("--mdm", is_flag=True, help="For apps: may report on devices (device management).")
+@click.option(
+    "--scim",
+    type=click.Choice(list(_DIRECTORIES)),
+    help="For apps: a directory that keeps the accounts of people, or those of administrators as well.",
+)
 @click.pass_obj
-def add(home: Path, login: str, kind: str, name: str, fhir_user: str | None, system: bool, no_totp: bool) -> None:
-    """Add an account with the login LOGIN. Asks for the password; apps get tokens instead.
+def add(
+    home: Path, login: str, kind: str, name: str, fhir_user: str | None, system: bool, mdm: bool, scim: str | None
+) -> None:
+    """Add an account with the login LOGIN, and print the link by which the person sets up how to sign in.
+
+    The link is shown once, and good once, for three days. Apps get tokens instead.
 
     \b
     Example: carekeep user add mwong --kind practitioner --name "Dr. M. Wong" --fhir-user Practitioner/123
     """
-    is_app = kind == Kind.APP
-    password = None if is_app else _new_password()
-    totp_key = None if is_app or no_totp else new_totp_key()
+    grants = frozenset({SYSTEM_GRANT} if system else ()) | frozenset({DEVICE_GRANT} if mdm else ())
+    grants |= _DIRECTORIES[scim] if scim else set()
 
-    async def work(opened: System) -> None:
-        prepared = await opened.services.accounts.prepare_create(
-            Kind(kind),
-            name=name,
-            login=login,
-            fhir_user=fhir_user,
-            grants=frozenset({SYSTEM_GRANT}) if system else frozenset(),
-            password=password,
-            totp_key=totp_key,
+    async def work(opened: System) -> str | None:
+        services = opened.services
+        made = await services.accounts.prepare_create(
+            Kind(kind), name=name, login=login, fhir_user=fhir_user, grants=grants
         )
-        reason = f"account {prepared.value.id.hex()} was added"
-        await record_operation(opened.services, Action.ACCOUNT_MANAGE, reason, prepared)
+        reason = f"account {made.value.id.hex()} was added"
+        if made.value.kind is Kind.APP:
+            await record_operation(services, Action.ACCOUNT_MANAGE, reason, made)
+            return None
+        issued = await services.invitations.prepare_create(made.value, _OPERATOR)
+        await record_operation(services, Action.ACCOUNT_MANAGE, f"{reason} and invited", made, issued)
+        return invitation_link(services.auth_url, issued.value).reveal_text()
 
-    _refusable(home, work)
-    put(f"Added {login}.")
-    if totp_key is not None:
-        talk.print("Put this into an authenticator app now; it is not shown again:")
-        put(totp_uri(totp_key, login, _ISSUER).reveal().decode())
+    link = _refusable(home, work)
+    if link is None:
+        put(f"Added {login}.")
+        return
+    talk.print(f"Added {login}. Give the person this link; it is not shown again:")
+    put(link)
 
 
-def _new_password() -> Secret:
-    return Secret(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-
-
-def _refusable(home: Path, work: Callable[[System], Awaitable[None]]) -> None:
+def _refusable(home: Path, work: Callable[[System], Awaitable[T]]) -> T:
     try:
-        with_system(home, work)
+        return with_system(home, work)
     except IdentityError as error:
         fail(str(error))
     except Conflict:
@@ -106,7 +116,7 @@ def _facts(account: Account) -> dict[str, str]:
         "name": account.name,
         "fhir_user": account.fhir_user or "",
         "codes": "yes" if account.has_totp else "no",
-        "state": "disabled" if account.disabled else "active",
+        "state": "left" if account.left else "disabled" if account.disabled else "active",
     }
 
 
@@ -122,10 +132,9 @@ def disable(home: Path, login: str) -> None:
 
     async def work(opened: System) -> None:
         account = await _account(opened, login)
-        changed = opened.services.accounts.prepare_change(replace(account, disabled=True))
-        ended = await opened.services.tokens.prepare_revoke_all(account.id)
-        reason = f"account {account.id.hex()} was disabled, and {ended.value} sessions ended"
-        await record_operation(opened.services, Action.ACCOUNT_MANAGE, reason, changed, ended)
+        changed = await opened.services.leaving.prepare_disable(account)
+        reason = f"account {account.id.hex()} was disabled and signed out everywhere"
+        await record_operation(opened.services, Action.ACCOUNT_MANAGE, reason, changed)
 
     _refusable(home, work)
     put(f"{login} is disabled; all its sessions are over.")
@@ -154,23 +163,81 @@ def enable(home: Path, login: str) -> None:
 @user.command()
 @click.argument("login")
 @click.pass_obj
-def password(home: Path, login: str) -> None:
-    """Set another password, and end all sessions of the account.
+def leave(home: Path, login: str) -> None:
+    """Somebody leaves for good: disabled, signed out everywhere within a second, devices retired.
 
     \b
-    Example: carekeep user password mwong
+    Example: carekeep user leave mwong
     """
-    chosen = _new_password()
 
     async def work(opened: System) -> None:
         account = await _account(opened, login)
-        changed = await opened.services.accounts.prepare_password(account, chosen)
-        ended = await opened.services.tokens.prepare_revoke_all(account.id)
-        reason = f"account {account.id.hex()} got another password"
-        await record_operation(opened.services, Action.ACCOUNT_MANAGE, reason, changed, ended)
+        left = await opened.services.leaving.prepare_leaving(account)
+        reason = f"account {account.id.hex()} left: disabled, its devices retired"
+        await record_operation(opened.services, Action.ACCOUNT_MANAGE, reason, left)
 
     _refusable(home, work)
-    put(f"{login} has another password; all its sessions are over.")
+    put(f"{login} has left: disabled, all sessions over, all devices retired.")
+
+
+@user.command()
+@click.argument("login")
+@click.pass_obj
+def invite(home: Path, login: str) -> None:
+    """Print a new invitation link for somebody who has no way to sign in yet. An older one is good for nothing then.
+
+    Who has one, and lost it, is let in by two administrators: see `carekeep user recover`.
+
+    \b
+    Example: carekeep user invite mwong
+    """
+
+    async def work(opened: System) -> str:
+        services = opened.services
+        account = await _account(opened, login)
+        issued = await services.invitations.prepare_create(account, _OPERATOR)
+        await record_operation(services, Action.ACCOUNT_MANAGE, f"account {account.id.hex()} was invited", issued)
+        return invitation_link(services.auth_url, issued.value).reveal_text()
+
+    put(_refusable(home, work))
+
+
+@user.command()
+@click.argument("login")
+@click.option("--as", "administrator", required=True, metavar="ADMIN", help="Your own login; an administrator's.")
+@click.option("--reason", required=True, help="Why; it is shown to whoever approves.")
+@click.pass_obj
+def recover(home: Path, login: str, administrator: str, reason: str) -> None:
+    """Open the recovery of somebody who can no longer sign in. Another administrator approves it, by the API.
+
+    To have the passphrase is not enough: you sign in as the administrator that you are, so that one person is never
+    counted as two. An installation with one administrator adds a second one first.
+
+    \b
+    Example: carekeep user recover mwong --as jdoe --reason "lost telephone, recognized in person"
+    """
+    password = Secret(click.prompt(f"Password of {administrator}", hide_input=True, err=True))
+    code = click.prompt("One-time code (empty for none)", default="", show_default=False, err=True) or None
+
+    async def work(opened: System) -> str:
+        services = opened.services
+        account = await _account(opened, login)
+        try:
+            signed_in = await services.sign_in.verify(administrator, password, code)
+        except SignInRefused as refused:
+            await record_operation(services, Action.SIGN_IN, refused.reason, outcome="denied")
+            raise
+        by = signed_in.value.account
+        opened_one = await services.recoveries.prepare_open(account, by, reason)
+        notice = await services.notices.prepare_add(account.id, "recovery.opened", {"by": by.name})
+        id_ = opened_one.value.id.hex()
+        told = f"recovery {id_} of account {account.id.hex()} was opened by account {by.id.hex()}: {reason}"
+        await record_operation(services, Action.ACCOUNT_RECOVER, told, signed_in, opened_one, notice)
+        return id_
+
+    id_ = _refusable(home, work)
+    talk.print("Another administrator approves it within 24 hours: POST /admin/recoveries/ID/approve. Its id:")
+    put(id_)
 
 
 @user.command()

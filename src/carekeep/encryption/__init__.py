@@ -20,6 +20,7 @@ from carekeep.encryption.errors import (
 from carekeep.encryption.keyfile import KeyFile
 from carekeep.encryption.keyring import Keyring
 from carekeep.encryption.keyservice import KeyService
+from carekeep.encryption.low_priority import at_low_priority
 from carekeep.encryption.passwords import hash_password, unmatched_hash, verify_password
 from carekeep.encryption.rotation import RotationProgress
 from carekeep.encryption.scopes import ScopeKeys
@@ -48,6 +49,7 @@ __all__ = [
     "UnknownSuite",
     "WrongPassphrase",
     "associated_data",
+    "at_low_priority",
     "hash_password",
     "new_totp_key",
     "totp_code",

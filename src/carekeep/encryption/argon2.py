@@ -1,5 +1,6 @@
 """Argon2id (RFC 9106): keys from passphrases, and costs that are bounded before they are paid."""
 
+import threading
 import unicodedata
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ SALT_LENGTH = 16
 _MAXIMUM_MEMORY_KIB = 1 << 21
 _MAXIMUM_ITERATIONS = 64
 _MAXIMUM_LANES = 16
+
+# OpenSSL computes lanes in threads, of which a process may have as many as there are cores (OSSL_set_max_threads). Two
+# computations at once would wait for each other's threads for ever.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,12 @@ RFC_9106_SECOND = Argon2Cost(memory_kib=1 << 16, iterations=3, lanes=4)  # "seco
 
 def argon2_key(passphrase: Secret, salt: bytes, cost: Argon2Cost) -> bytes:
     """A 32-byte key. Takes time and memory by ``cost``; other threads run meanwhile."""
-    return kdf(salt, cost).derive(normalized(passphrase))
+    with ONE_AT_A_TIME:
+        return kdf(salt, cost).derive(normalized(passphrase))
 
 
 def kdf(salt: bytes, cost: Argon2Cost) -> Argon2id:
-    """The function itself, for 32 bytes of output."""
+    """The function itself, for 32 bytes of output. To be computed under ``ONE_AT_A_TIME``."""
     return Argon2id(
         salt=salt, length=KEY_LENGTH, iterations=cost.iterations, lanes=cost.lanes, memory_cost=cost.memory_kib
     )

@@ -40,6 +40,26 @@ def certificate_end(path: Path) -> datetime.datetime:
     return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
 
 
+def is_named(path: Path, host: str) -> bool:
+    """Whether the first certificate of a PEM file is for ``host``: by name, by ``*`` for its first label, or address.
+
+    Raises OSError, ValueError.
+    """
+    try:
+        names = (
+            x509.load_pem_x509_certificate(path.read_bytes())
+            .extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            .value
+        )
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        known = {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+        return bool(known & {host, f"*.{host.partition('.')[2]}"})
+
+
 def _authority(names: Sequence[str], now: datetime.datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Carekeep local authority")])

@@ -46,7 +46,7 @@ class Keyring(Hidden):
     ``shared``: keys of what belongs to no patient (scope 0). ``index``: names of records and scopes, and login tags.
     ``rows``: sealed rows that are not records (accounts, tokens, …). ``links``: what clients carry for us and cannot
     read (pages of a search). ``checkpoint_key``: signs the ledger's tree head.
-    ``notification_key``: signs what is sent to subscribers.
+    ``notification_key``: signs what is sent to subscribers. ``nonces``: what the server wants to find in proofs.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Keyring(Hidden):
         self.index = Tagger(system_keys["index"])
         self.rows = Cipher(system_keys["rows"], random)
         self.links = Cipher(derive(system_keys["rows"], "links"), random)
+        self.nonces = Tagger(derive(system_keys["rows"], "nonces"))
         self.checkpoint_key = Ed25519PrivateKey.from_private_bytes(system_keys["checkpoint"])
         self.notification_key = Ed25519PrivateKey.from_private_bytes(derive(system_keys["shared"], "notifications"))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from carekeep.encryption.argon2 import RFC_9106_SECOND, SALT_LENGTH, Argon2Cost, kdf, normalized
+from carekeep.encryption.argon2 import ONE_AT_A_TIME, RFC_9106_SECOND, SALT_LENGTH, Argon2Cost, kdf, normalized
 from carekeep.encryption.cipher import KEY_LENGTH
 from carekeep.encryption.secret import Secret
 
@@ -16,13 +16,15 @@ def hash_password(
     password: Secret, *, cost: Argon2Cost = RFC_9106_SECOND, random: Callable[[int], bytes] = os.urandom
 ) -> str:
     """The PHC string to keep. Takes about 0.1 s and 64 MiB; ``cost`` is lowered in tests only."""
-    return kdf(random(SALT_LENGTH), cost).derive_phc_encoded(normalized(password))
+    with ONE_AT_A_TIME:
+        return kdf(random(SALT_LENGTH), cost).derive_phc_encoded(normalized(password))
 
 
 def verify_password(password: Secret, phc: str) -> bool:
     """Whether the password is the one of the PHC string. As slow as hashing; other threads run meanwhile."""
     try:
-        Argon2id.verify_phc_encoded(normalized(password), phc)
+        with ONE_AT_A_TIME:
+            Argon2id.verify_phc_encoded(normalized(password), phc)
     except InvalidKey:
         return False
     return True

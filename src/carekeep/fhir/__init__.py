@@ -14,10 +14,12 @@ from carekeep.fhir.bundles import (
     entry_issues,
     parse_bundle,
     processing_order,
+    relative_references,
     response_bundle,
     rewrite_references,
 )
 from carekeep.fhir.capability import (
+    AuthorizationFacts,
     OperationFacts,
     ResourceCapability,
     SearchParameterFacts,
@@ -60,6 +62,7 @@ __all__ = [
     "FHIR_VERSION",
     "OVERFLOW",
     "RESOURCE_TYPES",
+    "AuthorizationFacts",
     "BundleEntry",
     "BundleRefused",
     "Chain",
@@ -104,6 +107,7 @@ __all__ = [
     "patients_of",
     "processing_order",
     "references_of",
+    "relative_references",
     "response_bundle",
     "rewrite_references",
     "search_parameters",

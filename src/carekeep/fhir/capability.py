@@ -1,7 +1,7 @@
 """The CapabilityStatement: what the server can do, told from what is really there (FHIR R4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from carekeep.fhir.definitions import FHIR_VERSION
@@ -9,6 +9,9 @@ from carekeep.fhir.definitions import FHIR_VERSION
 _TOPIC = (
     "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
 )
+_SMART = "fhir-registry.smarthealthit.org"
+_OAUTH_URIS = f"http://{_SMART}/StructureDefinition/oauth-uris"
+_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 
 
@@ -52,6 +55,18 @@ class ResourceCapability:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizationFacts:
+    """Where apps get tokens (SMART App Launch): the URLs of the endpoints, and of the page to manage them."""
+
+    authorize: str
+    token: str
+    register: str
+    manage: str
+    introspect: str
+    revoke: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """The facts about a server. ``published`` is a FHIR dateTime; ``security`` says in words how access is decided."""
 
@@ -67,6 +82,7 @@ class ServerFacts:
     instantiates: tuple[str, ...] = ()
     search_parameters: tuple[SearchParameterFacts, ...] = ()
     compartments: tuple[str, ...] = ()
+    authorization: AuthorizationFacts | None = None
 
 
 def capability_statement(server: ServerFacts) -> dict[str, Any]:
@@ -90,7 +106,7 @@ def capability_statement(server: ServerFacts) -> dict[str, Any]:
 
 
 def _rest(server: ServerFacts) -> dict[str, Any]:
-    rest: dict[str, Any] = {"mode": "server", "security": {"cors": False, "description": server.security}}
+    rest: dict[str, Any] = {"mode": "server", "security": _security(server)}
     resources = [_resource(resource) for resource in sorted(server.resources, key=lambda each: each.type)]
     if resources:
         rest["resource"] = resources
@@ -105,6 +121,17 @@ def _rest(server: ServerFacts) -> dict[str, Any]:
     if server.websocket_url:
         rest["extension"] = [{"url": _WEBSOCKET, "valueUri": server.websocket_url}]
     return rest
+
+
+def _security(server: ServerFacts) -> dict[str, Any]:
+    security: dict[str, Any] = {"cors": server.authorization is not None, "description": server.security}
+    if server.authorization is not None:
+        security["service"] = [{"coding": [{"system": _SERVICE, "code": "SMART-on-FHIR"}]}]
+        endpoints = asdict(server.authorization)
+        security["extension"] = [
+            {"url": _OAUTH_URIS, "extension": [{"url": name, "valueUri": url} for name, url in endpoints.items()]}
+        ]
+    return security
 
 
 def _resource(resource: ResourceCapability) -> dict[str, Any]:

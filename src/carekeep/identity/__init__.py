@@ -7,7 +7,23 @@ refused in this process with the commit, and in every other one when it hears of
 
 from carekeep.identity.account import Account, Kind
 from carekeep.identity.accounts import Accounts
-from carekeep.identity.errors import AccountInvalid, IdentityError, PasswordRefused, SignInRefused, TokenRefused
+from carekeep.identity.browser_session_rows import BrowserSession
+from carekeep.identity.browser_sessions import BrowserSessions, StartedSession
+from carekeep.identity.errors import (
+    AccountInvalid,
+    BrowserSessionRefused,
+    IdentityError,
+    PasskeyCannotGo,
+    PasskeyRefused,
+    PasswordRefused,
+    SignInRefused,
+    SignInThrottled,
+    TokenRefused,
+)
+from carekeep.identity.known_browsers import KnownBrowsers
+from carekeep.identity.passkey_ceremonies import Ceremony
+from carekeep.identity.passkey_rows import Passkey
+from carekeep.identity.passkeys import Passkeys
 from carekeep.identity.principal import (
     Binding,
     BindingKind,
@@ -18,7 +34,10 @@ from carekeep.identity.principal import (
     Session,
     principal_of,
 )
+from carekeep.identity.recovery_codes import RecoveryCodes
 from carekeep.identity.sign_in import SignIn
+from carekeep.identity.signed_in import SignedIn
+from carekeep.identity.throttle import Throttle, forgiven
 from carekeep.identity.tokens import Tokens
 
 __all__ = [
@@ -27,17 +46,32 @@ __all__ = [
     "Accounts",
     "Binding",
     "BindingKind",
+    "BrowserSession",
+    "BrowserSessionRefused",
+    "BrowserSessions",
+    "Ceremony",
     "Delegation",
     "DeviceStanding",
     "IdentityError",
     "IssuedToken",
     "Kind",
+    "KnownBrowsers",
+    "Passkey",
+    "PasskeyCannotGo",
+    "PasskeyRefused",
+    "Passkeys",
     "PasswordRefused",
     "Principal",
+    "RecoveryCodes",
     "Session",
     "SignIn",
     "SignInRefused",
+    "SignInThrottled",
+    "SignedIn",
+    "StartedSession",
+    "Throttle",
     "TokenRefused",
     "Tokens",
+    "forgiven",
     "principal_of",
 ]

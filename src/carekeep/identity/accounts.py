@@ -7,9 +7,19 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from carekeep.encryption import RFC_9106_SECOND, Argon2Cost, Keyring, Secret, Tampered, hash_password
-from carekeep.identity.account import ID_LENGTH, Account, Credentials, Kind, login_tag, open_account, seal_account
+from carekeep.identity.account import (
+    ID_LENGTH,
+    Account,
+    Credentials,
+    Kind,
+    login_tag,
+    open_account,
+    row_tag,
+    seal_account,
+)
 from carekeep.identity.errors import AccountInvalid
-from carekeep.identity.password_policy import check_password
+from carekeep.identity.password_policy import check_password, stands_alone
+from carekeep.identity.recovery_codes import RecoveryCodes, code_digest, new_codes
 from carekeep.storage import Change, Clock, Database, Finding, Insert, Pin, Prepared, bump, system_clock
 
 TOPIC = "accounts"  # of generations: bumped when what a token is worth changes
@@ -40,7 +50,7 @@ class Accounts:
         self._random = random
         self._cost = cost
 
-    async def prepare_create(
+    async def prepare_create(  # noqa: PLR0913 - each is a fact of the account, and named where it is given
         self,
         kind: Kind,
         *,
@@ -50,8 +60,10 @@ class Accounts:
         grants: frozenset[str] = frozenset(),
         password: Secret | None = None,
         totp_key: Secret | None = None,
+        external_id: str | None = None,
+        disabled: bool = False,
     ) -> Prepared[Account]:
-        """A new account. Without a password nobody can sign in to it. Raises AccountInvalid, PasswordRefused."""
+        """A new account; without a password, its way in is a passkey. Raises AccountInvalid, PasswordRefused."""
         account = Account(
             id=self._random(ID_LENGTH),
             kind=kind,
@@ -61,6 +73,8 @@ class Accounts:
             fhir_user=fhir_user,
             grants=grants,
             credentials=Credentials(totp_key=totp_key),
+            external_id=external_id,
+            disabled=disabled,
         )
         if password is not None:
             account = await self._with_password(account, password)
@@ -79,9 +93,37 @@ class Accounts:
         """A new password. Sessions go on: see ``Tokens.prepare_revoke_all``. Raises PasswordRefused, AccountInvalid."""
         return self.prepare_change(await self._with_password(account, password))
 
-    def prepare_totp(self, account: Account, totp_key: Secret) -> Prepared[Account]:
-        """One-time codes by this key from now on, beside the password."""
-        return self.prepare_change(replace(account, credentials=replace(account.credentials, totp_key=totp_key)))
+    def prepare_totp(self, account: Account, totp_key: Secret, counter: int = 0) -> Prepared[Account]:
+        """One-time codes by this key from now on, beside the password.
+
+        ``counter``: the time step of the code by which its owner showed to have the key, so that it is not used again.
+        """
+        credentials = replace(account.credentials, totp_key=totp_key, totp_counter=counter)
+        return self.prepare_change(replace(account, credentials=credentials))
+
+    def prepare_without_totp(self, account: Account) -> Prepared[Account]:
+        """No one-time codes any more. Raises AccountInvalid when the password is too short to stand alone."""
+        credentials = account.credentials
+        if credentials.password_hash is not None and not credentials.password_stands_alone:
+            raise AccountInvalid("Set a password first that is long enough without one-time codes.", "password")
+        without = replace(credentials, totp_key=None, totp_counter=0)
+        return self.prepare_change(replace(account, credentials=without))
+
+    def prepare_recovery_codes(self, account: Account) -> Prepared[RecoveryCodes]:
+        """Ten new recovery codes, to be shown once; those from before are worth nothing any more."""
+        codes = new_codes(self._random)
+        digests = tuple(digest for code in codes if (digest := self.recovery_digest(account.id, code)))
+        changed = replace(account, credentials=replace(account.credentials, recovery_codes=digests))
+        prepared = self.prepare_change(changed)
+        return Prepared(RecoveryCodes(prepared.value, codes), prepared.steps, prepared.pins)
+
+    def prepare_used_recovery_code(self, account: Account, left: tuple[bytes, ...]) -> Prepared[Account]:
+        """Keeps the recovery codes that are ``left``. Of two requests with one code the later one meets a conflict."""
+        return self._prepare(replace(account, credentials=replace(account.credentials, recovery_codes=left)))
+
+    def recovery_digest(self, account_id: bytes, code: Secret) -> bytes | None:
+        """What an account keeps of a recovery code; None when the text is none."""
+        return code_digest(self._keyring.index, account_id, code)
 
     def prepare_accepted_code(self, account: Account, counter: int) -> Prepared[Account]:
         """Remembers the time step of a one-time code, so that it is not accepted again.
@@ -120,12 +162,12 @@ class Accounts:
                 except Tampered as error:
                     yield Finding(where, str(error))
                 else:
-                    if tag != login_tag(self._keyring, account.login):
+                    if tag != row_tag(self._keyring, account):
                         yield Finding(where, "The row is filed under another login than its own.")
 
     def _prepare(self, changed: Account) -> Prepared[Account]:
         account = replace(changed, revision=changed.revision + 1)
-        tag = login_tag(self._keyring, account.login)
+        tag = row_tag(self._keyring, account)
         sealed = seal_account(account, tag, self._keyring.rows)
         row = (tag, account.revision, sealed, account.id, changed.revision)
         return Prepared(account, (Change(_CHANGE, (row,), expect=1),), (_pin(account, sealed),))
@@ -133,9 +175,13 @@ class Accounts:
     async def _with_password(self, account: Account, password: Secret) -> Account:
         if account.kind is Kind.APP:
             raise AccountInvalid("An app has no password: it is given tokens.", "password")
-        check_password(password, with_code=account.has_totp, login=account.login, name=account.name)
+        await asyncio.to_thread(
+            check_password, password, with_code=account.has_totp, login=account.login, name=account.name
+        )
         hashed = await asyncio.to_thread(hash_password, password, cost=self._cost, random=self._random)
-        return replace(account, credentials=replace(account.credentials, password_hash=hashed))
+        alone = stands_alone(password)
+        credentials = replace(account.credentials, password_hash=hashed, password_stands_alone=alone)
+        return replace(account, credentials=credentials)
 
     async def _one(self, sql: str, key: bytes) -> Account | None:
         row = await self._database.fetch_one(sql, (key,))

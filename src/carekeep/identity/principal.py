@@ -32,7 +32,8 @@ class Delegation:
 
     ``client``: the app's client id. ``app``: its name. ``scopes``: the granted SMART scopes, spaces between.
     ``patient`` and ``encounter``: the ids of the launch context. ``via``: the organization that answers for the app
-    (UDAP ``hl7-b2b``), ``purpose``: the purpose of use that it stated there.
+    (UDAP ``hl7-b2b``), ``purpose``: the purposes of use that it stated there, spaces between; the first unless a
+    request says which.
     """
 
     client: str

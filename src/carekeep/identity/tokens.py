@@ -49,7 +49,7 @@ async def _unknown(_device: str) -> DeviceStanding | None:
 class Tokens:
     """Issues, verifies and revokes bearer tokens.
 
-    ``standing`` tells of the device with an id (hex).
+    ``standing`` tells of the device with an id (hex); a token on a device that it does not know is refused.
 
     What was verified is cached until ``forget_cached`` (generation "accounts"); a token whose revocation was prepared
     here is not, so that this process stops with the commit.
@@ -116,6 +116,29 @@ class Tokens:
             raise TokenRefused("expired token")
         return principal
 
+    async def principal(self, account: Account, session: Session) -> Principal:
+        """Who an account is now in a session, on its device as that is now. Raises TokenRefused."""
+        if account.disabled:
+            raise TokenRefused("disabled account")
+        device = await self._standing(session.device) if session.device else None
+        if session.device and device is None:
+            raise TokenRefused("its device is lost, retired or unknown")
+        return principal_of(account, session, device)
+
+    async def inspect(self, bearer: str) -> tuple[Principal, Session] | None:
+        """Who holds a token, and the session behind it, as the database has it now; None where it is not good."""
+        try:
+            hash_ = token_hash(bearer)
+            row = await self._database.fetch_one(_WITH_ACCOUNT, (hash_,))
+            if row is None or row[1] <= self._clock():
+                return None
+            account_id, expires_ms, parent, sealed, tag, revision, sealed_account = row
+            session = open_session((hash_, account_id, expires_ms, parent, sealed), self._cipher)
+            account = open_account((account_id, tag, revision, sealed_account), self._cipher)
+            return await self.principal(account, session), session
+        except TokenRefused:
+            return None
+
     async def sessions(self, account_id: bytes) -> tuple[Session, ...]:
         """The sessions of an account that are not over, those that last longest first; at most 1,000."""
         rows = await self._database.fetch(_SESSIONS, (account_id, self._clock(), _AT_ONCE))
@@ -180,10 +203,7 @@ class Tokens:
         account_id, expires_ms, parent, sealed, tag, revision, sealed_account = row
         session = open_session((hash_, account_id, expires_ms, parent, sealed), self._cipher)
         account = open_account((account_id, tag, revision, sealed_account), self._cipher)
-        if account.disabled:
-            raise TokenRefused("disabled account")
-        device = await self._standing(session.device) if session.device else None
-        found = principal_of(account, session, device), expires_ms
+        found = await self.principal(account, session), expires_ms
         if generation == self._generation and hash_ not in self._doomed:
             if len(self._cached) >= _CACHED:
                 del self._cached[next(iter(self._cached))]

@@ -6,6 +6,7 @@ across patients), ``_care``, which finds the patients that a practitioner is rel
 records that are in a patient's compartment but belong to another patient first (an appointment of two).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from carekeep.encryption import Keyring, ScopeKeys
@@ -24,6 +25,8 @@ _CARE_ELEMENTS = {
 }
 
 Tags = frozenset[tuple[int, int]]
+Fact = tuple[int, tuple[str | bytes, ...]]
+"""What the index says of a record: under which scope, and what its tag is made of. Health data in plaintext."""
 
 
 def index_scope(type_: str, scope: int) -> int:
@@ -31,19 +34,23 @@ def index_scope(type_: str, scope: int) -> int:
     return SHARED if type_ == "Patient" else scope
 
 
-def tags_of(resource: dict[str, Any], keys: ScopeKeys, keyring: Keyring) -> Tags:
-    """The ``(scope, tag)`` pairs of a resource that is sealed under ``keys``."""
+def facts_of(resource: dict[str, Any], scope: int) -> frozenset[Fact]:
+    """What the index must say of a resource that is sealed under ``scope``."""
     type_ = resource["resourceType"]
-    scope = index_scope(type_, keys.scope)
-    tagger = keyring.shared.tags if scope == SHARED else keys.tags
+    at = index_scope(type_, scope)
     terms = index_terms(resource)
-    tag = tagger.tag
-    tags = {(scope, tag(type_, term.parameter, term.value)) for term in terms}
+    facts: set[Fact] = {(at, (type_, parameter, value)) for parameter, value in terms}
     element = _CARE_ELEMENTS.get(type_)
-    if element is not None and keys.scope != SHARED:
-        tags.update((SHARED, care_tag(keyring, term.value)) for term in terms if term.parameter.startswith(element))
-    tags.update((SHARED, guest_tag(keyring, patient)) for patient in patients_of(resource)[1:])
-    return frozenset(tags)
+    if element is not None and scope != SHARED:
+        facts.update((SHARED, (CARE, value)) for parameter, value in terms if parameter.startswith(element))
+    facts.update((SHARED, (_GUEST, patient)) for patient in patients_of(resource)[1:])
+    return frozenset(facts)
+
+
+def tags_of(facts: Iterable[Fact], keys: ScopeKeys, keyring: Keyring) -> Tags:
+    """The ``(scope, tag)`` pairs of what the index says of a resource that is sealed under ``keys``."""
+    own, shared = keys.tags.tag, keyring.shared.tags.tag
+    return frozenset([(scope, (shared if scope == SHARED else own)(*parts)) for scope, parts in facts])
 
 
 def guest_tag(keyring: Keyring, patient: str) -> int:

@@ -1,7 +1,7 @@
 """The SQL of search: which records may match, by their tags, their names or the time of their last version.
 
 Every statement gives rows ``(rid, scope, seq, version, sealed, region)`` in the order of region, then newest record
-first, after a position, and at most :data:`PAGE_SIZE` of them.
+first, after a position, and at most as many as are asked for.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from carekeep.records.numbering import first_number
 from carekeep.storage import Value
 
-PAGE_SIZE = 200
 # Of one statement; SQLite takes 32,766 at most.
 MOST_PARAMETERS = 8_000
 
@@ -73,6 +72,11 @@ class _Parameters:
         """A list for IN; one that nothing is in if there are no values."""
         return ", ".join(map(self, values)) or "NULL"
 
+    def has_one_of(self, scope: str, tags: Sequence[int]) -> str:
+        """The condition that record ``d`` carries one of some tags."""
+        found = f"o.scope = {scope} AND o.tag IN ({self.listed(tags)}) AND o.seq = d.seq"
+        return f" AND EXISTS (SELECT 1 FROM tag o WHERE {found})"
+
     def table(self, name: str, columns: str, rows: Sequence[tuple[Value, ...]]) -> str:
         """A common table expression of rows of 64-bit numbers."""
         first, *others = rows
@@ -82,22 +86,25 @@ class _Parameters:
         return f"{name} ({columns}) AS (VALUES {', '.join(values)})"
 
 
-def named(region: int, rids: Sequence[bytes], below: int) -> Statement:
-    """Records by their blind names."""
+def named(region: int, rids: Sequence[bytes], asked: Question | None, below: int, size: int) -> Statement:
+    """Records by their blind names; those that have the tags, if the index is asked too."""
     parameters = _Parameters()
+    source = f"record d WHERE d.rid IN ({parameters.listed(rids)})"
+    if asked is not None:
+        scope = parameters(asked.scope)
+        source += "".join(parameters.has_one_of(scope, tags) for tags in asked.alternatives)
     found = (
-        f"SELECT d.seq, CAST({parameters(region)} AS BIGINT) AS region FROM record d "
-        f"WHERE d.rid IN ({parameters.listed(rids)}) AND d.seq < {parameters(below)} ORDER BY d.seq DESC "
-        f"LIMIT {parameters(PAGE_SIZE)}"
+        f"SELECT d.seq, CAST({parameters(region)} AS BIGINT) AS region FROM {source} "
+        f"AND d.seq < {parameters(below)} ORDER BY d.seq DESC LIMIT {parameters(size)}"
     )
     return Statement(_ROWS.format(found=found), tuple(parameters.values))
 
 
-def tagged(region: int, question: Question, below: int, since_ms: int | None) -> Statement:
+def tagged(region: int, asked: Question, since_ms: int | None, below: int, size: int) -> Statement:
     """Records of one scope. The alternative with the fewest tags drives, the others are looked up for each record."""
     parameters = _Parameters()
-    scope = parameters(question.scope)
-    drivers = sorted(question.alternatives, key=len)
+    scope = parameters(asked.scope)
+    drivers = sorted(asked.alternatives, key=len)
     if since_ms is not None and len(drivers) == 1 and region > 0:
         # Nothing but the type: what was written lately is fewer.
         since = parameters(first_number(since_ms))
@@ -108,19 +115,15 @@ def tagged(region: int, question: Question, below: int, since_ms: int | None) ->
         if since_ms is not None:
             source += _RECENT.format(since=parameters(first_number(since_ms)))
         distinct, others = len(drivers[0]) > 1, drivers[1:]
-    for other in others:
-        source += (
-            f" AND EXISTS (SELECT 1 FROM tag o WHERE o.scope = {scope} AND o.tag IN ({parameters.listed(other)})"
-            " AND o.seq = d.seq)"
-        )
+    source += "".join(parameters.has_one_of(scope, other) for other in others)
     found = (
         f"SELECT {'DISTINCT ' if distinct else ''}d.seq, CAST({parameters(region)} AS BIGINT) AS region FROM {source} "
-        f"AND d.seq < {parameters(below)} ORDER BY d.seq DESC LIMIT {parameters(PAGE_SIZE)}"
+        f"AND d.seq < {parameters(below)} ORDER BY d.seq DESC LIMIT {parameters(size)}"
     )
     return Statement(_ROWS.format(found=found), tuple(parameters.values))
 
 
-def tagged_in_many(questions: Sequence[Question], after: Position, since_ms: int | None) -> Statement:
+def tagged_in_many(questions: Sequence[Question], since_ms: int | None, after: Position, size: int) -> Statement:
     """Records of several scopes at once, whose questions have the same shape; for scopes of the size of a chart."""
     parameters = _Parameters()
     shape = sorted(range(len(questions[0].alternatives)), key=lambda at: len(questions[0].alternatives[at]))
@@ -146,7 +149,7 @@ def tagged_in_many(questions: Sequence[Question], after: Position, since_ms: int
     found = (
         f"WITH {', '.join(tables)} SELECT DISTINCT d.seq, d.scope AS region FROM {source} "
         f"AND (d.scope > {region} OR (d.scope = {region} AND d.seq < {below})) "
-        f"ORDER BY d.scope, d.seq DESC LIMIT {parameters(PAGE_SIZE)}"
+        f"ORDER BY d.scope, d.seq DESC LIMIT {parameters(size)}"
     )
     return Statement(_ROWS.format(found=found), tuple(parameters.values))
 

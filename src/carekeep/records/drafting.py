@@ -7,11 +7,12 @@ from typing import Any
 
 from carekeep.encryption import Keyring, KeyUnknown, ScopeKeys
 from carekeep.fhir import dump_json, format_instant, labels_of, patients_of
-from carekeep.records.blind_index import Tags, tags_of
+from carekeep.records.blind_index import Fact, facts_of, tags_of
 from carekeep.records.envelope import Place, Stored, seal
 from carekeep.storage import Change, Insert, Pin, Prepared, Step
 
 _ADVANCE = "UPDATE record SET version = $1, scope = $2 WHERE seq = $3 AND version = $4"
+_TAG = ("scope", "tag", "seq")
 UNTAG = "DELETE FROM tag WHERE scope = $1 AND tag = $2 AND seq = $3"
 
 
@@ -29,6 +30,7 @@ class Draft:
         self._places: list[tuple[int, bytes, int, int]] = []
         self._versions: list[tuple[int, int, int, int, bytes]] = []
         self._tags: list[tuple[int, int, int]] = []
+        self._retags: list[tuple[int, int, int]] = []
         self._advances: list[tuple[int, int, int, int]] = []
         self._untags: list[tuple[int, int, int]] = []
         self._homes: list[tuple[int, int, int]] = []
@@ -44,16 +46,16 @@ class Draft:
         keys = await self._keys_of(stored)
         place = Place(self._keyring.rid(stored.type, id_), keys.scope, stored.written, 1)
         self._places.append((place.seq, place.rid, place.scope, 1))
-        self._tags.extend((scope, tag, place.seq) for scope, tag in tags_of(resource, keys, self._keyring))
+        tags = tags_of(facts_of(resource, keys.scope), keys, self._keyring)
+        self._tags.extend((scope, tag, place.seq) for scope, tag in tags)
         return self._write(stored, place, keys)
 
     async def update(self, resource: dict[str, Any], current: Stored, at: Place, owners: Sequence[str] = ()) -> Stored:
         """The next version of ``current``, which was read at place ``at``; a deleted record comes back."""
         stored = self._version_of(resource, current.id, current.version + 1, owners)
         keys = await self._keys_of(stored)
-        old_keys = await self._keyring.scope(at.scope)
-        old = frozenset() if current.deleted else tags_of(current.resource, old_keys, self._keyring)
-        self._retag(old, tags_of(resource, keys, self._keyring), at.seq)
+        old = frozenset[Fact]() if current.deleted else facts_of(current.resource, at.scope)
+        await self._retag(old, facts_of(resource, keys.scope), at, keys)
         return self._advance(stored, at, keys)
 
     async def delete(self, current: Stored, at: Place) -> Stored:
@@ -67,7 +69,7 @@ class Draft:
             written=self._next_number(),
             body=b"",
         )
-        self._retag(tags_of(current.resource, keys, self._keyring), frozenset(), at.seq)
+        await self._retag(facts_of(current.resource, at.scope), frozenset(), at, keys)
         return self._advance(stored, at, keys)
 
     def prepared(self) -> Prepared[tuple[Stored, ...]]:
@@ -84,7 +86,12 @@ class Draft:
         if self._untags:
             steps.append(Change(UNTAG, self._untags))
         if self._tags:
-            steps.append(Insert("tag", ("scope", "tag", "seq"), sorted(self._tags), ignore_existing=True))
+            # A record number that was given just now has no tags yet: plain rows, which the storage room may put
+            # together with those of other units.
+            steps.append(Insert("tag", _TAG, sorted(self._tags)))
+        if self._retags:
+            # What an earlier release found in the old version is not always what this one finds there.
+            steps.append(Insert("tag", _TAG, sorted(self._retags), ignore_existing=True))
         key_pins = tuple(pin for new in self._new_keys.values() for pin in new.pins)
         return Prepared(tuple(self.stored), tuple(steps), (*key_pins, *self._pins))
 
@@ -138,6 +145,12 @@ class Draft:
     def _next_number(self) -> int:
         return self._new_seq(self._now_ms)
 
-    def _retag(self, old: Tags, new: Tags, seq: int) -> None:
-        self._untags.extend((scope, tag, seq) for scope, tag in old - new)
-        self._tags.extend((scope, tag, seq) for scope, tag in new - old)
+    async def _retag(self, old: frozenset[Fact], new: frozenset[Fact], at: Place, keys: ScopeKeys) -> None:
+        """From what the index says of the record at ``at`` to what it must say when it is sealed under ``keys``."""
+        old_keys = await self._keyring.scope(at.scope)
+        gone, come = tags_of(old - new, old_keys, self._keyring), tags_of(new - old, keys, self._keyring)
+        if gone:
+            # The tag of something that is gone may, by collision, be that of something that stays.
+            gone -= tags_of(new, keys, self._keyring)
+        self._untags.extend((scope, tag, at.seq) for scope, tag in gone)
+        self._retags.extend((scope, tag, at.seq) for scope, tag in come)

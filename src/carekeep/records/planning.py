@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from carekeep.encryption import Keyring, Tagger
 from carekeep.fhir import Clause, Query
+from carekeep.records.bearings import Bearings
 from carekeep.records.blind_index import SHARED
 from carekeep.records.candidates import Question
 
@@ -27,25 +28,35 @@ class Sight:
         )
 
     @classmethod
-    def of(cls, patients: Iterable[str] | None, keyring: Keyring) -> "Sight":
+    def of(cls, patients: Iterable[str] | None, bearings: Bearings) -> "Sight":
         """The sight of these patients' records."""
         if patients is None:
             return cls(None, frozenset())
         known = frozenset(patients)
-        return cls(known, frozenset(map(keyring.scope_of, known)))
+        return cls(known, frozenset([bearings.of(patient).scope for patient in known]))
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The Patient records of those who may be seen, by name, and what is asked of them."""
+
+    rids: tuple[bytes, ...]
+    query: Query
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where to look, for queries of different types.
 
-    ``rids``: records by name. ``guests``: patients of whom records that belong to others first are to be found;
+    ``rids``: records by name. ``people``: Patient records by name, as far as the index finds what is asked in them.
+    ``guests``: patients of whom records that belong to others first are to be found;
     ``guest_types``: of which types, and in which scopes those are found anyway. ``shared``: queries about what is
     indexed for all. ``owned``: queries about patients' records, and under which scopes (None: those of all patients).
     ``since_ms``: matches were written then or later.
     """
 
     rids: tuple[bytes, ...]
+    people: People | None
     guests: tuple[str, ...]
     guest_types: Mapping[str, frozenset[int]]
     shared: tuple[Query, ...]
@@ -61,9 +72,10 @@ class Plan:
         return tuple(query for query, scopes in self.owned if scopes is None or scope in scopes)
 
 
-def plan(queries: Sequence[Query], sight: Sight, keyring: Keyring) -> Plan:
+def plan(queries: Sequence[Query], sight: Sight, bearings: Bearings, keyring: Keyring) -> Plan:
     """Plan a search."""
     rids: list[bytes] = []
+    people: People | None = None
     shared: list[Query] = []
     owned: list[tuple[Query, frozenset[int] | None]] = []
     guests: set[str] = set()
@@ -73,28 +85,30 @@ def plan(queries: Sequence[Query], sight: Sight, keyring: Keyring) -> Plan:
         if found.ids is not None:
             rids.extend(keyring.rid(query.type, id_) for id_ in found.ids)
             continue
-        scopes = None if found.patients is None else frozenset(map(keyring.scope_of, found.patients))
+        known = None if found.patients is None else [bearings.of(patient) for patient in sorted(found.patients)]
+        scopes = None if known is None else frozenset([each.scope for each in known])
         if query.type != "Patient":
             owned.append((query, scopes))
             if not found.bound_to_patients:
                 shared.append(query)
-        elif found.patients is None or len(found.patients) > _MOST_BY_NAME:
+        elif known is None or len(known) > _MOST_BY_NAME:
             shared.append(query)  # Patient is indexed for all, so all that are in sight are there
             continue
         else:
-            rids.extend(keyring.rid("Patient", patient) for patient in sorted(found.patients))
+            people = People(tuple([each.rid for each in known]), query)
         if found.guests and scopes is not None:
             guests.update(found.guests)
             guest_types[query.type] = scopes
     since = [_since(query.clauses) for query in queries]
-    known = [each for each in since if each is not None]
+    bounds = [each for each in since if each is not None]
     return Plan(
         rids=tuple(rids),
+        people=people,
         guests=tuple(sorted(guests)),
         guest_types=MappingProxyType(guest_types),
         shared=tuple(shared),
         owned=tuple(owned),
-        since_ms=min(known) if len(known) == len(since) else None,
+        since_ms=min(bounds) if len(bounds) == len(since) else None,
     )
 
 

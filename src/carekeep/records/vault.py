@@ -6,7 +6,7 @@ from typing import Any
 
 from carekeep.encryption import KeyDestroyed, Keyring, KeyUnknown
 from carekeep.fhir import OVERFLOW, Query, parse_query
-from carekeep.records.blind_index import CARE, SHARED, care_tag, tags_of
+from carekeep.records.blind_index import CARE, SHARED, care_tag, facts_of, tags_of
 from carekeep.records.candidates import Position
 from carekeep.records.drafting import UNTAG, Draft
 from carekeep.records.envelope import Place, Stored, unseal
@@ -183,7 +183,7 @@ class Vault:
             for rid, _, seq, version, sealed in rows:
                 stored = unseal(sealed, Place(rid, scope, seq, version), keys.cipher)
                 if not stored.deleted:
-                    tags = tags_of(stored.resource, keys, self._keyring)
+                    tags = tags_of(facts_of(stored.resource, scope), keys, self._keyring)
                     shared.extend((SHARED, tag, seq) for tag_scope, tag in tags if tag_scope == SHARED)
         destroyed = await self._keyring.prepare_destroy(scope)
         untag = (Change(_UNTAG_SCOPE, ((scope,),)), Change(UNTAG, shared))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from carekeep.encryption import KeyDestroyed, KeyMissing, Keyring, KeyUnknown, Tampered, associated_data
-from carekeep.records.blind_index import SHARED, tags_of
+from carekeep.records.blind_index import SHARED, facts_of, tags_of
 from carekeep.records.envelope import Place, unseal
 from carekeep.records.moves import Moves
 from carekeep.storage import Database, Finding, Row
@@ -91,6 +91,6 @@ async def _check_version(row: Row, keyring: Keyring, expected: _TagSums, forgott
     if keyring.rid(stored.type, stored.id) != rid or (stored.version, stored.written) != (version, written):
         return Finding(f"record_version {place.pin_key}", "it is another record than its row says")
     if version == current_version and scope == current_scope and not stored.deleted:
-        for tag_scope, tag in tags_of(stored.resource, keys, keyring):
+        for tag_scope, tag in tags_of(facts_of(stored.resource, scope), keys, keyring):
             expected.add(tag_scope, tag, seq)
     return None

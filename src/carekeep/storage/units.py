@@ -11,6 +11,7 @@ from asyncio import Future
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from carekeep.storage.interfaces import Change, Conflict, Insert, Step, StorageError, Value
 
@@ -61,7 +62,7 @@ def new_unit(steps: Sequence[Step], done: Future[None]) -> Unit:
             plain = plain and not step.ignore_existing
             _check_widths(step)
         count += len(step.rows)
-        size += sum(map(size_of, step.rows))
+        size += size_of(chain.from_iterable(step.rows))
     if count > MAX_ROWS or size > MAX_BYTES:
         raise StorageError(
             f"A unit of {count} rows and {size} bytes is too large: at most {MAX_ROWS} rows and {MAX_BYTES} bytes. "
@@ -70,7 +71,7 @@ def new_unit(steps: Sequence[Step], done: Future[None]) -> Unit:
     return Unit(tuple(steps), count + size // BYTES_PER_ROW, plain, done)
 
 
-def size_of(values: Sequence[Value]) -> int:
+def size_of(values: Iterable[Value]) -> int:
     """The bytes and characters in values. Raises StorageError for one that not every database can hold."""
     size = 0
     for value in values:

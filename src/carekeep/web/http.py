@@ -1,7 +1,7 @@
 """Requests and responses as data classes, between ASGI and the routes. Every input is bounded here."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,13 +15,28 @@ MAX_HEADER = 8_192
 MAX_FIELDS = 200
 _MAX_DIGITS = 15
 
-_SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+CERTIFICATE = "carekeep.certificate"
+"""Where in the ASGI scope the client's certificate is, once the front has said so."""
+
+API_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+
+"""Those of answers to programs."""
+
+PAGE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),  # with "no-referrer" a form would say `Origin: null`
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
+"""Those of answers to browsers; what they may run and keep (CSP, Cache-Control) each says itself."""
 
 
 # RFC 9110 §8.6: these have no content, and say nothing of a length.
@@ -38,7 +53,11 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the routes see of a request."""
+    """What the routes see of a request.
+
+    ``address`` is the client's, ``certificate`` the one of its TLS client authentication (DER); see forwarding.py.
+    ``is_head``: it was a HEAD, and is answered as a GET.
+    """
 
     method: str
     segments: tuple[str, ...]
@@ -46,6 +65,8 @@ class Request:
     headers: dict[bytes, bytes]
     address: str | None
     receive: Receive
+    certificate: bytes | None = None
+    is_head: bool = False
 
     def header(self, name: bytes) -> str | None:
         """A header as text, or None. Raises BadRequest for one that is too long or not ASCII."""
@@ -82,12 +103,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back. ``headers`` come after those that every answer carries."""
+    """What goes back. ``headers`` come after those that every answer of its sort carries."""
 
     status: int
     body: bytes = b""
     content_type: bytes = b"application/fhir+json; charset=utf-8"
     headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+    always: tuple[tuple[bytes, bytes], ...] = API_HEADERS
+
+    def with_headers(self, *headers: tuple[bytes, bytes]) -> "Response":
+        """The same answer with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
 
 
 def form_pairs(text: str) -> list[tuple[str, str]]:
@@ -117,7 +143,8 @@ def read_request(scope: Scope, receive: Receive) -> Request:
     for name, value in scope["headers"]:
         if name in headers and name in _SINGLE:
             raise BadRequest(f"The header {name.decode()} may stand only once.")
-        headers[name] = value
+        # RFC 9113 §8.2.3: over HTTP/2 each cookie may come in a field of its own.
+        headers[name] = headers[name] + b"; " + value if name == b"cookie" and name in headers else value
     client = scope.get("client")
     return Request(
         method=scope["method"],
@@ -126,6 +153,7 @@ def read_request(scope: Scope, receive: Receive) -> Request:
         headers=headers,
         address=client[0] if client else None,
         receive=receive,
+        certificate=scope.get(CERTIFICATE),
     )
 
 
@@ -135,6 +163,7 @@ _SINGLE = frozenset(
         b"authorization",
         b"content-length",
         b"content-type",
+        b"dpop",
         b"host",
         b"if-match",
         b"if-none-exist",
@@ -146,7 +175,7 @@ _SINGLE = frozenset(
 
 async def send_response(response: Response, send: Send, *, head: bool = False) -> None:
     """Send a whole response; of the answer to a HEAD everything but the body."""
-    headers = [*_SECURITY_HEADERS, *response.headers]
+    headers = [*response.always, *response.headers]
     if response.status not in _WITHOUT_CONTENT:
         length = (b"content-length", b"%d" % len(response.body))
         headers = [(b"content-type", response.content_type), length, *headers]
@@ -156,7 +185,7 @@ async def send_response(response: Response, send: Send, *, head: bool = False) -
 
 async def send_pieces(first: Response, pieces: AsyncIterator[bytes], send: Send) -> None:
     """Send a response whose body is made while it is sent: ``first.body``, then the pieces. Its length is not known."""
-    headers = [(b"content-type", first.content_type), *_SECURITY_HEADERS, *first.headers]
+    headers = [(b"content-type", first.content_type), *first.always, *first.headers]
     await send({"type": "http.response.start", "status": first.status, "headers": headers})
     await send({"type": "http.response.body", "body": first.body, "more_body": True})
     async for piece in pieces:

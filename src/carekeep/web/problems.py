@@ -1,5 +1,6 @@
 """Everything that can go wrong, as a status and an OperationOutcome."""
 
+import logging
 from http import HTTPStatus
 
 from carekeep.encryption import KeyDestroyed, Tampered
@@ -8,6 +9,8 @@ from carekeep.identity import TokenRefused
 from carekeep.records import Forgotten, NotFound
 from carekeep.storage import Conflict, StorageError
 from carekeep.web.http import BadRequest, Response
+
+_log = logging.getLogger("carekeep.web")
 
 
 class Problem(Exception):
@@ -68,7 +71,17 @@ def answer(found: Problem) -> Response:
     return Response(found.status, dump_json(operation_outcome(found.issues)), headers=found.headers)
 
 
-def unexpected() -> Response:
-    """The answer to a defect of ours; what happened is in the log, without health data."""
+def unexpected(error: Exception, part: str) -> Response:
+    """The answer to a defect of ours in a part of the application; what happened is in the log."""
+    log_unexpected(error, part)
     issue = Issue("fatal", "exception", "", "The server failed at this request; nothing of it was stored.")
     return Response(500, dump_json(operation_outcome([issue])))
+
+
+def log_unexpected(error: Exception, part: str) -> None:
+    """One line about a defect: its class and place. Messages of unknown exceptions can hold what was in the request."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
+    _log.error("unexpected %s in %s at %s", type(error).__name__, part, where)

@@ -5,12 +5,27 @@ from dataclasses import dataclass
 
 from carekeep.access import BreakGlass, Guard, Relationships
 from carekeep.audit import Ledger, VerifierKey
-from carekeep.encryption import Keyring
-from carekeep.identity import Accounts, SignIn, Tokens
+from carekeep.encryption import Keyring, Secret
+from carekeep.identity import Accounts, SignIn, Throttle, Tokens
+from carekeep.identity.apps.app_access import AppAccess
+from carekeep.identity.apps.assertions import Assertions
+from carekeep.identity.apps.proofs import Proofs
+from carekeep.identity.apps.replays import Replays
+from carekeep.identity.apps.udap import Udap
+from carekeep.identity.browser_sessions import BrowserSessions
+from carekeep.identity.devices import Devices
+from carekeep.identity.invitations import Invitations
+from carekeep.identity.known_browsers import KnownBrowsers
+from carekeep.identity.leaving import Leaving
+from carekeep.identity.notices import Notices
+from carekeep.identity.outside import Links, RelyingParty
+from carekeep.identity.passkeys import Passkeys
+from carekeep.identity.recoveries import Recoveries
 from carekeep.records import Vault
 from carekeep.storage import Database, Generations
+from carekeep.web.outgoing import AllowedHosts
 from carekeep.web.profiles import Profiles
-from carekeep.web.subscriptions import AllowedHosts, Bindings, Subscriptions
+from carekeep.web.subscriptions import Bindings, Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +33,13 @@ class Services:
     """Everything a request may need.
 
     ``clock`` is milliseconds since 1970; ``import_sources`` are the beginnings of URLs that imports may fetch,
-    ``notifiable`` the hosts to which notifications may be sent.
+    ``notifiable`` the hosts to which notifications may be sent. ``auth_url`` is the origin of the pages on which people
+    sign in; ``front_secret`` is what a front proves itself with (None: none is believed); ``security_text`` is the file
+    security.txt (empty: there is none).
     """
 
     fhir_url: str
+    auth_url: str
     database: Database
     generations: Generations
     keyring: Keyring
@@ -30,7 +48,23 @@ class Services:
     ledger_key: VerifierKey
     accounts: Accounts
     sign_in: SignIn
+    throttle: Throttle
     tokens: Tokens
+    browser_sessions: BrowserSessions
+    passkeys: Passkeys
+    known_browsers: KnownBrowsers
+    relying_party: RelyingParty
+    links: Links
+    replays: Replays
+    apps: AppAccess
+    devices: Devices
+    invitations: Invitations
+    recoveries: Recoveries
+    notices: Notices
+    leaving: Leaving
+    proofs: Proofs
+    assertions: Assertions
+    udap: Udap | None
     guard: Guard
     relationships: Relationships
     break_glass: BreakGlass
@@ -38,5 +72,7 @@ class Services:
     bindings: Bindings
     profiles: Profiles
     notifiable: AllowedHosts
+    front_secret: Secret | None
+    security_text: bytes
     clock: Callable[[], int]
     import_sources: tuple[str, ...] = ()

@@ -6,11 +6,12 @@ import orjson
 
 from carekeep.access import Action
 from carekeep.encryption import Secret
-from carekeep.identity import IssuedToken, SignInRefused
+from carekeep.fhir import Issue
+from carekeep.identity import IssuedToken, SignInRefused, SignInThrottled
 from carekeep.storage import Conflict
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from carekeep.web.passage import Passage
-from carekeep.web.problems import answer, as_problem, problem, unexpected
+from carekeep.web.problems import Problem, answer, as_problem, problem, unexpected
 from carekeep.web.services import Services
 
 _MAX_BODY = 8 * 1024
@@ -33,7 +34,7 @@ class SessionRoutes:
             response = await self._route(passage, request)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             found = as_problem(error)
-            response = answer(found) if found else unexpected()
+            response = answer(found) if found else unexpected(error, "sign-in by JSON")
         trace = passage.trace() if passage else ()
         headers = (*response.headers, *trace)
         await send_response(Response(response.status, response.body, response.content_type, headers), send)
@@ -54,18 +55,26 @@ async def _sign_in(passage: Passage) -> Response:
     services = passage.services
     for _ in range(3):  # two sign-ins of one account at once race for the account's row
         try:
-            verified = await services.sign_in.verify(login, password, code)
-            issued = services.tokens.prepare_issue(verified.value, verified.value.assurance, _LIFETIME_MS)
+            verified = await services.sign_in.verify(login, password, code, address=passage.request.address)
+            who = verified.value
+            issued = services.tokens.prepare_issue(who.account, who.assurance, _LIFETIME_MS, methods=who.methods)
             passage.describe(issued.value.principal)
             await passage.record(Action.SIGN_IN, "permitted", verified, issued, reason="signed in")
         except SignInRefused as refused:
             passage.suspect(refused.account_id)
             await passage.record(Action.SIGN_IN, "denied", reason=refused.reason)
-            raise problem(401, "login", str(refused)) from None
+            raise _refusal(refused) from None
         except Conflict:
             continue
         return _token_answer(issued.value, _LIFETIME_MS)
     raise problem(409, "conflict", "This account is signing in elsewhere at this moment. Try again.")
+
+
+def _refusal(refused: SignInRefused) -> Problem:
+    if not isinstance(refused, SignInThrottled):
+        return problem(401, "login", str(refused))
+    wait = () if refused.wait_ms is None else ((b"retry-after", str(refused.wait_ms // 1000 + 1).encode()),)
+    return Problem(429, Issue("error", "throttled", "", str(refused)), headers=wait)
 
 
 def _token_answer(issued: IssuedToken, lifetime_ms: int) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from carekeep.access import CARE_TYPES, Target
+from carekeep.access import CARE_TYPES, Proposed, Target
 from carekeep.fhir import labels_of, patients_of
 from carekeep.web.profiles import PROFILE_TYPES, PROFILES_TOPIC
 
@@ -13,11 +13,11 @@ UNWRITABLE = {"AuditEvent": "The ledger writes AuditEvents; nobody else does."}
 
 
 def target_of_resource(resource: dict[str, Any], owners: Sequence[str] = ()) -> Target:
-    """What the policies see of a resource that is not stored yet; ``owners`` are patients that it does not name."""
+    """What decisions depend on, of a resource that is not stored yet; ``owners`` are patients that it does not name."""
     patients = patients_of(resource)
     if owners:
         patients = tuple(dict.fromkeys((*patients, *owners)))
-    return Target(resource["resourceType"], patients, labels_of(resource))
+    return Target(resource["resourceType"], patients, labels_of(resource), Proposed(resource))
 
 
 def topics_of(types: Iterable[str]) -> list[str]:

@@ -32,8 +32,13 @@ numbers = st.sampled_from(NUMBERS)
 coding = maybe(system=systems, code=codes, display=words)
 concept = maybe(coding=st.lists(coding, max_size=2), text=words)
 identifier = maybe(system=systems, value=codes, type=concept)
+UCUM = "http://unitsofmeasure.org"
 quantity = maybe(
     value=numbers, comparator=st.sampled_from(["<", "<=", ">=", ">"]), system=systems, code=codes, unit=words
+) | st.builds(
+    lambda value, code: {"value": value, "system": UCUM, "code": code},
+    numbers,
+    st.sampled_from(["mg", "g", "[lb_av]", "Cel", "K"]),
 )
 reference = maybe(
     reference=st.sampled_from([f"{type_}/{id_}" for type_ in ("Patient", "Group") for id_ in IDS])
@@ -115,7 +120,7 @@ def value_text(kind: str) -> st.SearchStrategy[str]:
         "date": st.builds("{}{}".format, prefix, dates),
         "number": st.builds("{}{}".format, prefix, st.sampled_from(["5.4", "100", "1e2", "0", "-5", "1"])),
         "quantity": st.builds("{}{}{}".format, prefix, st.sampled_from(["5.4", "100", "1e2", "0", "-5", "1"]),
-                              st.sampled_from(["", "|urn:s|a", "||b"])),
+                              st.sampled_from(["", "|urn:s|a", "||b", f"|{UCUM}|g", f"|{UCUM}|kg", f"|{UCUM}|[degF]"])),
         "reference": st.sampled_from(IDS) | st.builds("Patient/{}".format, st.sampled_from(IDS)) | urls
         | st.sampled_from(["http://x.org/Patient/1", "Patient/1/_history/2"]),
         "uri": urls,

@@ -64,9 +64,9 @@ OBSERVATION: dict[str, Any] = {
 }
 
 
-def test_a_typical_observation_costs_sixteen_terms() -> None:
+def test_a_typical_observation_costs_twenty_terms() -> None:
     terms = index_terms(OBSERVATION)
-    assert len(terms) == 16
+    assert len(terms) == 20
     assert {term.parameter for term in terms} == {
         "_type", "status:token", "category:token", "code:token", "subject:reference", "encounter:reference",
         "effective:date", "value:quantity",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from carekeep.identity import Kind
-from carekeep.identity.outside import ProviderInvalid, read_providers
+from carekeep.identity.outside import ProviderInvalid, Providers
 
 GOOD: dict[str, Any] = {
     "title": "The hospital",
@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {
 
 def test_a_table_is_read(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("between us\n")
-    (provider,) = read_providers({"hospital": GOOD}, tmp_path)
+    (provider,) = Providers.read({"hospital": GOOD}, tmp_path).all
     assert provider.roles == {"Physicians": Kind.PRACTITIONER}
     assert provider.client_secret is not None
     assert provider.client_secret.reveal() == b"between us"
@@ -45,9 +45,9 @@ def test_a_table_is_read(tmp_path: Path) -> None:
 def test_tables_that_are_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     (tmp_path / "secret").write_text("between us")
     with pytest.raises(ProviderInvalid, match=says):
-        read_providers({"hospital": GOOD | change}, tmp_path)
+        Providers.read({"hospital": GOOD | change}, tmp_path)
 
 
 def test_names_are_for_urls(tmp_path: Path) -> None:
     with pytest.raises(ProviderInvalid, match="lower-case"):
-        read_providers({"The Hospital": GOOD}, tmp_path)
+        Providers.read({"The Hospital": GOOD}, tmp_path)

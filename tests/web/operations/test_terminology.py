@@ -194,7 +194,7 @@ async def test_what_a_search_asks(clinic: Clinic) -> None:
         return {"type": "http.request", "body": b""}
 
     headers = {b"authorization": f"Bearer {clinic.tokens['physician']}".encode()}
-    passage = Passage(clinic.system.services, Request("GET", ("fhir",), "", headers, None, receive))
+    passage = Passage(clinic.system.services, Request("GET", ("fhir",), "", headers, "127.0.0.1", receive))
     await passage.authenticate(Action.SEARCH)
     terminology = Terminology(passage)
     assert await terminology.codes_in(MAMMALS) == animals("mammal", "dog", "cat", "cow", "bat")

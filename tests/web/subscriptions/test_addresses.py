@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from carekeep.web.subscriptions.addresses import AllowedHosts, EndpointRefused, HostsRefused, is_public
+from carekeep.web.outgoing.addresses import AllowedHosts, EndpointRefused, HostsRefused, is_public
 from carekeep.web.subscriptions.rest_hook import Undelivered, post
 from tests.web.clinic import on_sqlite
 from tests.web.subscriptions.ward import Ward

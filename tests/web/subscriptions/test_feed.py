@@ -83,7 +83,7 @@ async def test_an_entry_in_many_parts_is_read_as_one(clinic: Clinic, monkeypatch
 
 async def subscribed(clinic: Clinic) -> Subscribed:
     table = clinic.system.services.subscriptions
-    new = table.prepare_add("s", b"a" * 16, purpose=Purpose.TREAT, session=Session("", 1, 5, 0))
+    new = table.prepare_add("s", b"a" * 16, purpose=Purpose.TREAT, session=Session("", 1, 5, 0), address="10.1.2.3")
     await clinic.record("subscribed", new)
     return new.value
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from carekeep.fhir import search_parameters, validate
+from carekeep.web.outgoing import AllowedHosts
 from carekeep.web.problems import Problem
-from carekeep.web.subscriptions.addresses import AllowedHosts
 from carekeep.web.subscriptions.orders import PROFILE, read_order
 from carekeep.web.subscriptions.topics import TOPICS
 from tests.web.subscriptions.ward import subscription

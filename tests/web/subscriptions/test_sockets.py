@@ -30,14 +30,16 @@ PATIENCE_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A server, and where its websockets are."""
+    """A server, and the port where it listens."""
 
     ward: Ward
-    url: str
+    port: int
     trust: ssl.SSLContext
 
-    def connect(self, **options: Any) -> connect:
-        return connect(self.url, ssl=self.trust, **options)
+    def connect(self, path: str = "/fhir/ws", host: str = "records.example.org", **options: Any) -> connect:
+        url = f"wss://{host}{path}"
+        place: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "server_hostname": "records.example.org"}
+        return connect(url, ssl=self.trust, **place, **options)
 
     async def subscribe(self, who: str = "physician", **changes: Any) -> str:
         answer = await self.ward.clinic.ask("POST", "Subscription", subscription(None, **changes), who=who)
@@ -83,12 +85,12 @@ async def closed(socket: ClientConnection) -> int:
 @pytest.fixture
 async def line(ward: Ward, tmp_path: Path) -> AsyncIterator[Line]:
     settings = Settings(tmp_path / "server", port=free_port())
-    make_local_authority(settings.certificate.parent, ["localhost"], datetime.datetime.now(datetime.UTC))
+    make_local_authority(settings.certificate.parent, ["records.example.org"], datetime.datetime.now(datetime.UTC))
     server = make_server(settings, ward.clinic.application)
     serving = asyncio.create_task(server.serve())
     trust = ssl.create_default_context(cafile=str(settings.certificate.parent / "ca.pem"))
     await _answering(settings.port)
-    yield Line(ward, f"wss://localhost:{settings.port}/fhir/ws", trust)
+    yield Line(ward, settings.port, trust)
     server.stop()  # type: ignore[no-untyped-call]
     await serving
 
@@ -209,7 +211,15 @@ async def test_pages_of_other_origins_are_refused(line: Line) -> None:
         with pytest.raises(InvalidStatus):
             await line.connect(origin=origin)
     with pytest.raises(InvalidStatus):
-        await connect(line.url.replace("/fhir/ws", "/elsewhere"), ssl=line.trust)
+        await line.connect("/elsewhere")
+
+
+@on_sqlite
+@pytest.mark.parametrize("host", ["evil.example", "localhost", "auth.records.example.org", "records.example.org:8443"])
+async def test_sockets_are_open_at_the_host_of_the_api_only(line: Line, host: str) -> None:
+    """A page whose name was made to lead here (DNS rebinding) would be of one origin with what it asks."""
+    with pytest.raises(InvalidStatus):
+        await line.connect(host=host)
 
 
 @on_sqlite

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from carekeep.web import NotificationEngine, WebApplication
-from carekeep.web.subscriptions import AllowedHosts
+from carekeep.web.outgoing import AllowedHosts
 from tests.web.clinic import Answer, Clinic
 from tests.web.subscriptions.receiver import Receiver
 

@@ -16,7 +16,7 @@ from carekeep.fhir.bundles.entries import (
     processing_order,
 )
 from carekeep.fhir.bundles.responses import EntryResponse, response_bundle
-from carekeep.fhir.bundles.rewriting import conditional_references, rewrite_references
+from carekeep.fhir.bundles.rewriting import conditional_references, relative_references, rewrite_references
 
 __all__ = [
     "MAX_ENTRIES",
@@ -29,6 +29,7 @@ __all__ = [
     "entry_issues",
     "parse_bundle",
     "processing_order",
+    "relative_references",
     "response_bundle",
     "rewrite_references",
 ]

@@ -14,8 +14,9 @@ Json = dict[str, Any]
 MAX_ENTRIES: Final = 10_000
 _ID = r"[A-Za-z0-9\-.]{1,64}"
 _URL = re.compile(
-    rf"(?P<type>[A-Z][A-Za-z]{{1,63}})(?:/(?P<id>{_ID})(?P<history>/_history(?:/(?P<version>{_ID}))?)?)?"
-    r"(?:\?(?P<search>.*))?"
+    rf"(?P<type>[A-Z][A-Za-z]{{1,63}})(?:/(?P<id>{_ID})"
+    rf"(?:(?P<history>/_history(?:/(?P<version>{_ID}))?)|/(?P<within>[A-Z][A-Za-z]{{1,63}}|\*))?)?"
+    r"(?:/\$(?P<operation>[a-z][a-z-]{0,63}))?(?:\?(?P<search>.*))?"
 )
 # R4: deletes, then creates, then updates, then reads: the result does not depend on how the entries are sorted.
 _RANK: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
@@ -28,8 +29,9 @@ class BundleEntry:
     """One request of a Bundle.
 
     ``search`` is the raw query after "?": a condition for PUT, PATCH and DELETE, a search for GET. ``history`` is
-    True for a history, or with ``version`` for one version. ``issues`` is empty unless the entry of a batch cannot be
-    done; then only ``position`` is certain.
+    True for a history, or with ``version`` for one version. ``within`` is what is searched in the compartment of the
+    record: a type or ``*``. ``operation`` is the name of an operation without its ``$``. ``issues`` is empty unless
+    the entry of a batch cannot be done; then only ``position`` is certain.
     """
 
     position: int
@@ -38,6 +40,8 @@ class BundleEntry:
     id: str | None = None
     version: str | None = None
     history: bool = False
+    within: str | None = None
+    operation: str | None = None
     search: str | None = None
     full_url: str | None = None
     if_match: str | None = None
@@ -84,7 +88,7 @@ def parse_bundle(bundle: Json, max_entries: int = MAX_ENTRIES) -> RequestBundle:
         raise BundleRefused([Issue("error", "value", "Bundle.type", "Only a transaction or batch is processed here")])
     parsed = tuple(_entry(position, entry) for position, entry in enumerate(entries))
     if kind == "transaction":
-        issues = (*(issue for entry in parsed for issue in entry.issues), *_overlaps(parsed))
+        issues = (*(issue for entry in parsed for issue in (*entry.issues, *_alone(entry))), *_overlaps(parsed))
         if issues:
             raise BundleRefused(issues)
     return RequestBundle(kind, parsed)
@@ -126,7 +130,8 @@ def _entry(position: int, entry: Json) -> BundleEntry:
     place = f"Bundle.entry[{position}]"
     url = _URL.fullmatch(request["url"])
     if url is None or url["type"] not in RESOURCE_TYPES:
-        words = "Must be Type, Type/id, Type/id/_history or Type?search, relative to the base, with a type of R4"
+        words = "Must be Type, Type/id, Type/id/_history, Type?search, Type/id/Type?search or Type/id/$operation"
+        words = f"{words}, relative to the base, with a type of R4"
         return BundleEntry(position, issues=(Issue("error", "not-supported", f"{place}.request.url", words),))
     parsed = BundleEntry(
         position=position,
@@ -135,6 +140,8 @@ def _entry(position: int, entry: Json) -> BundleEntry:
         id=url["id"],
         version=url["version"],
         history=url["history"] is not None,
+        within=url["within"],
+        operation=url["operation"],
         search=url["search"],
         full_url=entry.get("fullUrl"),
         if_match=request.get("ifMatch"),
@@ -149,6 +156,11 @@ def _entry(position: int, entry: Json) -> BundleEntry:
 def _entry_rules(entry: BundleEntry, place: str) -> Iterable[Issue]:
     """What is wrong with the parts of an entry taken together."""
     url, resource = f"{place}.request.url", f"{place}.resource"
+    if entry.operation is not None:
+        yield from _operation_rules(entry, url, resource)
+        return
+    if entry.within is not None and entry.method not in _READS:
+        yield Issue("error", "value", url, "A compartment can only be searched")
     if entry.method in _READS or entry.method == "DELETE":
         if entry.resource is not None:
             yield Issue("error", "structure", resource, f"{entry.method} takes no resource")
@@ -167,6 +179,22 @@ def _entry_rules(entry: BundleEntry, place: str) -> Iterable[Issue]:
             yield Issue("error", "value", url, f"{entry.method} needs either an id or a condition")
     if entry.if_none_exist is not None and entry.method != "POST":
         yield Issue("error", "value", f"{place}.request.ifNoneExist", "ifNoneExist is for POST only")
+
+
+def _operation_rules(entry: BundleEntry, url: str, resource: str) -> Iterable[Issue]:
+    if entry.history or entry.within is not None:
+        yield Issue("error", "value", url, "An operation is called on a type or a record")
+    if entry.method not in {"GET", "POST"}:
+        yield Issue("error", "value", url, "An operation is called by GET or POST")
+    if entry.resource is not None and (entry.method == "GET" or not isinstance(entry.resource, dict)):
+        yield Issue("error", "structure", resource, "Arguments are a resource, sent by POST")
+
+
+def _alone(entry: BundleEntry) -> Iterable[Issue]:
+    """What has no place in a transaction: it cannot be foreseen whether it can be answered."""
+    if entry.operation is not None or entry.within is not None:
+        words = "Operations and searches of compartments have no place in a transaction; send a batch"
+        yield Issue("error", "not-supported", f"Bundle.entry[{entry.position}].request.url", words)
 
 
 def _resource_rules(entry: BundleEntry, resource: Json, place: str) -> Iterable[Issue]:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carekeep.fhir.definitions import RESOURCE_TYPES
-from carekeep.fhir.validation.references import CONDITIONAL
+from carekeep.fhir.validation.references import CONDITIONAL, RELATIVE
 from carekeep.fhir.validation.shapes import RESOURCE, Member, Shape, shape_of
 
 Json = dict[str, Any]
 Replace = Callable[[str], str]
 _RESTFUL_URL = re.compile(r"(https?://\S+/)[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")
 _REWRITTEN = frozenset({"uri", "url"})
+_NO_KINDS = frozenset[str]()
 
 
 def rewrite_references(resource: Json, targets: Mapping[str, str], full_url: str | None = None) -> Json:
@@ -33,8 +34,24 @@ def rewrite_references(resource: Json, targets: Mapping[str, str], full_url: str
             found = targets.get(base[1] + reference)
         return reference if found is None else found
 
-    rewritten: Json = _resource(resource, replace)
+    rewritten: Json = _resource(resource, replace, _REWRITTEN)
     return rewritten
+
+
+def relative_references(resource: Json, base: str) -> Json:
+    """The resource with references to records below ``base`` (a URL without a slash at its end) made relative.
+
+    Only in ``Reference.reference``: a url or canonical is a name, which stays whatever server it is at. Resources in a
+    Bundle stay too: a document is what its author put together. The argument is left as it is.
+    """
+    start = f"{base}/"
+
+    def replace(reference: str) -> str:
+        rest = reference.removeprefix(start)
+        return rest if rest is not reference and RELATIVE.fullmatch(rest) else reference
+
+    relative: Json = resource if resource.get("resourceType") == "Bundle" else _resource(resource, replace, _NO_KINDS)
+    return relative
 
 
 def conditional_references(resource: Json) -> tuple[str, ...]:
@@ -46,26 +63,27 @@ def conditional_references(resource: Json) -> tuple[str, ...]:
             found[reference] = None
         return reference
 
-    _resource(resource, note)
+    _resource(resource, note, _REWRITTEN)
     return tuple(found)
 
 
-def _resource(resource: Any, replace: Replace) -> Any:
+def _resource(resource: Any, replace: Replace, kinds: frozenset[str]) -> Any:
     name = resource.get("resourceType") if type(resource) is dict else None
     if type(name) is not str or name not in RESOURCE_TYPES:
         return resource
-    return _object(resource, shape_of(name), replace)
+    return _object(resource, shape_of(name), replace, kinds)
 
 
-def _object(value: Json, shape: Shape, replace: Replace) -> Json:
+def _object(value: Json, shape: Shape, replace: Replace, kinds: frozenset[str]) -> Json:
+    """``kinds`` are the types of which elements are replaced, beside references."""
     changed: Json | None = None
     for name, item in value.items():
         member = shape.members.get(name)
         if member is None:
             continue
         if member.shape:
-            new = _member(item, member, replace)
-        elif member.kind in _REWRITTEN or (name == "reference" and shape.name == "Reference"):
+            new = _member(item, member, replace, kinds)
+        elif member.kind in kinds or (name == "reference" and shape.name == "Reference"):
             new = _text(item, replace)
         else:
             continue
@@ -75,13 +93,15 @@ def _object(value: Json, shape: Shape, replace: Replace) -> Json:
     return value if changed is None else changed
 
 
-def _member(item: Any, member: Member, replace: Replace) -> Any:
+def _member(item: Any, member: Member, replace: Replace, kinds: frozenset[str]) -> Any:
     if type(item) is list:
-        new = [_member(inner, member, replace) for inner in item]
+        new = [_member(inner, member, replace, kinds) for inner in item]
         return new if any(one is not other for one, other in zip(new, item, strict=True)) else item
     if type(item) is not dict:
         return item
-    return _resource(item, replace) if member.shape == RESOURCE else _object(item, shape_of(member.shape), replace)
+    if member.shape == RESOURCE:
+        return _resource(item, replace, kinds)
+    return _object(item, shape_of(member.shape), replace, kinds)
 
 
 def _text(item: Any, replace: Replace) -> Any:

@@ -22,6 +22,7 @@ MAX_PAIRS = 100
 MAX_VALUES = 200
 MAX_LENGTH = 1024
 MAX_DEPTH = 4  # of chains
+_NAMES = frozenset({"canonical", "uri"})  # types of elements that name a thing wherever it is
 MAX_TARGETS = 12  # types that one step of a chain may lead to
 
 
@@ -35,19 +36,21 @@ def parse_query(
     *,
     lenient: bool,
     clock: Callable[[], int] = _now_ms,
+    base: str = "",
 ) -> Query:
     """Read a search.
 
     Parameters: ``type`` is the resource type; ``pairs`` are the decoded names and values of the URL or form, in order;
     ``lenient`` passes over parameters that are unknown or not answered (``Prefer: handling=lenient``; R4 3.1.1.3),
-    never over bad values or modifiers. ``clock`` gives milliseconds since 1970, for ``ap``.
+    never over bad values or modifiers. ``clock`` gives milliseconds since 1970, for ``ap``;
+    ``base`` is the URL of this server, below which a reference means the same as a relative one.
     Raises QueryError.
     """
     if type not in searchable_types():
         raise QueryError([Issue("error", "not-supported", "", "This is no resource type of FHIR R4")])
     if len(pairs) > MAX_PAIRS:
         raise QueryError([Issue("error", "too-costly", "", f"A search takes at most {MAX_PAIRS} parameters")])
-    return _Reading(type, now_ms=clock()).read(pairs, lenient=lenient)
+    return _Reading(type, now_ms=clock(), base=base).read(pairs, lenient=lenient)
 
 
 class _Fault(Exception):
@@ -62,9 +65,10 @@ class _Fault(Exception):
 class _Reading:
     """The state of reading one query; ``depth`` counts the links that led to it."""
 
-    def __init__(self, type_: str, *, now_ms: int, depth: int = 0) -> None:
+    def __init__(self, type_: str, *, now_ms: int, base: str, depth: int = 0) -> None:
         self._type = type_
         self._now_ms = now_ms
+        self._base = base
         self._depth = depth
         self._parameters = search_parameters(type_)
         self._control = Control()
@@ -175,7 +179,7 @@ class _Reading:
         """The question about the record at the other end of a link."""
         if self._depth == MAX_DEPTH:
             raise _Fault("too-costly", f"A chain has at most {MAX_DEPTH} links")
-        inner = _Reading(type_, now_ms=self._now_ms, depth=self._depth + 1)
+        inner = _Reading(type_, now_ms=self._now_ms, base=self._base, depth=self._depth + 1)
         inner._pair(rest, value)
         return inner._query()
 
@@ -213,6 +217,8 @@ class _Reading:
         if parameter.type == "composite" and not name.modifier:
             return Together(parameter, tuple(self._components(parameter, text) for text in texts))
         read = self._reader(parameter, name.modifier)
+        if name.modifier != "identifier":
+            texts = [self._relative(parameter, text) for text in texts]
         sought = tuple(read(text, parameter, self._now_ms) for text in texts)
         return Having(parameter, sought, negated=name.modifier == "not")
 
@@ -235,7 +241,13 @@ class _Reading:
 
     def _component(self, parameter: SearchParameter, component: Component, piece: str) -> Sought:
         as_parameter = replace(parameter, type=component.type, targets=component.targets, components=())
-        return self._reader(as_parameter, "")(piece, as_parameter, self._now_ms)
+        return self._reader(as_parameter, "")(self._relative(as_parameter, piece), as_parameter, self._now_ms)
+
+    def _relative(self, parameter: SearchParameter, text: str) -> str:
+        """A reference to a record of this server as it is kept; a canonical URL is kept, and sought, as it is."""
+        if not self._base or parameter.type != "reference" or any(path.type in _NAMES for path in parameter.paths):
+            return text
+        return text.removeprefix(f"{self._base}/")
 
 
 def _expression(name: str) -> str:

@@ -26,29 +26,34 @@ def _merged_ranges(type_: str, criteria: Iterable[Criterion]) -> tuple[list[Crit
     element having one of its types at a time, which validation sees to.
     """
     left: list[Criterion] = []
-    ranges: dict[str, tuple[Having, Wanted]] = {}
+    ranges: dict[tuple[str, bytes], tuple[Having, Wanted]] = {}
     for criterion in criteria:
-        wanted = _single_range(type_, criterion)
-        if wanted is None or not isinstance(criterion, Having):
+        found = _single_range(type_, criterion)
+        if found is None or not isinstance(criterion, Having):
             left.append(criterion)
             continue
-        before = ranges.get(criterion.parameter.code)
-        ranges[criterion.parameter.code] = (criterion, before[1] & wanted if before else wanted)
+        namespace, wanted = found
+        line = (criterion.parameter.code, namespace)
+        before = ranges.get(line)
+        ranges[line] = (criterion, before[1] & wanted if before else wanted)
     clauses = []
-    for criterion, wanted in ranges.values():
+    for (_, namespace), (criterion, wanted) in ranges.items():
         parameter = criterion.parameter
         place = place_of(parameter.paths[0], parameter.type)
-        line = DAYS if parameter.type == "date" else MAGNITUDES
-        values = {OVERFLOW, *line.ask(wanted)}
+        tree = DAYS if parameter.type == "date" else MAGNITUDES
+        values = {OVERFLOW, *(namespace + value for value in tree.ask(wanted))}
         clauses.append(Clause(terms=frozenset(Term(place, value) for value in values)))
     return left, clauses
 
 
-def _single_range(type_: str, criterion: Criterion) -> Wanted | None:
+def _single_range(type_: str, criterion: Criterion) -> tuple[bytes, Wanted] | None:
+    """What a range asks for, after the namespace of its line: numbers as written and in base units are two lines."""
     if not isinstance(criterion, Having) or criterion.negated or not criterion.parameter.single:
         return None
     only = criterion.sought[0] if len(criterion.sought) == 1 else None
     if not isinstance(only, (SoughtDate, SoughtNumber)):
         return None
-    indexed = is_indexed(type_, place_of(criterion.parameter.paths[0], criterion.parameter.type))
-    return only.wanted() if indexed else None
+    wanted = only.wanted()
+    if wanted is None or not is_indexed(type_, place_of(criterion.parameter.paths[0], criterion.parameter.type)):
+        return None
+    return only.namespace if isinstance(only, SoughtNumber) else b"", wanted

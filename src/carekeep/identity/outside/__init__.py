@@ -6,7 +6,7 @@ only from the provider that was asked (RFC 9207); a role of theirs becomes a kin
 
 from carekeep.identity.outside.fetching import Fetch, Fetched, FetchRefused, https_fetch
 from carekeep.identity.outside.links import Links
-from carekeep.identity.outside.provider import Provider, ProviderInvalid, read_providers
+from carekeep.identity.outside.provider import Provider, ProviderInvalid, Providers
 from carekeep.identity.outside.relying_party import Begun, Outsider, OutsideRefused, RelyingParty
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Outsider",
     "Provider",
     "ProviderInvalid",
+    "Providers",
     "RelyingParty",
     "https_fetch",
-    "read_providers",
 ]

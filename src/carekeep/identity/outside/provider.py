@@ -53,12 +53,20 @@ class Provider:
         return 2 if any(isinstance(word, str) and word in self.strong for word in said) else 1
 
 
-def read_providers(table: Mapping[str, Any], home: Path) -> tuple[Provider, ...]:
-    """The providers of the settings' table ``[federation]``; secret files are relative to ``home``.
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Every provider that the settings name."""
 
-    Raises ProviderInvalid.
-    """
-    return tuple(_provider(name, entry, home) for name, entry in table.items())
+    all: tuple[Provider, ...] = ()
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any], home: Path) -> "Providers":
+        """The settings' table ``[federation]``; secret files are relative to ``home``. Raises ProviderInvalid."""
+        return cls(tuple(_provider(name, entry, home) for name, entry in table.items()))
+
+    def table(self) -> dict[str, str]:
+        """What stands there, for people: the titles."""
+        return {provider.name: provider.title for provider in self.all}
 
 
 def _provider(name: str, entry: Any, home: Path) -> Provider:

@@ -7,9 +7,9 @@ import orjson
 
 from carekeep.web.http import BadRequest, Request, form_pairs
 
-_MAX_FORM = 16 * 1024
+_MAX_FORM = 32 * 1024
 _MAX_JSON = 64 * 1024  # a WebAuthn attestation is some kilobytes
-_MAX_FIELD = 4096
+_MAX_FIELD = 16_384  # an authorization request, repeated by the page that asks for permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,14 @@ async def read_json(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadRequest("The body is not a JSON object.")
     return found
+
+
+def as_json_again(part: Any) -> bytes:
+    """A part of what ``read_json`` gave, as JSON. Raises BadRequest for one that is nested too deeply."""
+    try:
+        return orjson.dumps(part)
+    except orjson.JSONEncodeError:
+        raise BadRequest("The JSON is nested too deeply.") from None
 
 
 def _media_type(request: Request) -> str:

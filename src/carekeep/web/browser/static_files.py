@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from importlib import resources
 
 from carekeep.web.http import PAGE_HEADERS, Response
-from carekeep.web.problems import answer, problem
 
 _TYPES: Mapping[str, bytes] = {
     "css": b"text/css; charset=utf-8",
@@ -14,6 +13,8 @@ _TYPES: Mapping[str, bytes] = {
     "svg": b"image/svg+xml",
 }
 _FOR_EVER = (b"cache-control", b"public, max-age=31536000, immutable")
+# A picture that is opened by itself is a document, which could hold scripts.
+_ALONE = (b"content-security-policy", b"default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'")
 
 
 class StaticFiles:
@@ -29,15 +30,15 @@ class StaticFiles:
             content = file.read_bytes()
             named = f"{stem}.{_short_digest(content)}.{ending}"
             self._by_name[file.name] = f"/static/{named}"
-            self._files[named] = Response(200, content, _TYPES[ending], (_FOR_EVER,), PAGE_HEADERS)
+            self._files[named] = Response(200, content, _TYPES[ending], (_FOR_EVER, _ALONE), PAGE_HEADERS)
 
     def url(self, name: str) -> str:
         """The path of a file, for a page. Raises KeyError when there is none of this name."""
         return self._by_name[name]
 
-    def answer(self, name: str) -> Response:
-        """The file as a response."""
-        return self._files.get(name) or answer(problem(404, "not-found", "There is no such file."))
+    def answer(self, name: str) -> Response | None:
+        """The file as a response; None when there is none of this name."""
+        return self._files.get(name)
 
 
 def _short_digest(content: bytes) -> str:

@@ -7,7 +7,7 @@ from carekeep.fhir import dump_json, format_instant
 from carekeep.records import Pointer, Stored, Walker
 from carekeep.web.bulk.jobs import Job, Jobs
 from carekeep.web.bulk.parts import read_part
-from carekeep.web.passage import Passage, target_of, what_of
+from carekeep.web.passage import Passage, what_of
 from carekeep.web.problems import problem
 
 AT_ONCE = 500  # records in one piece of the answer, and in one entry of the ledger
@@ -92,7 +92,7 @@ class Disclosure:
     async def _permitted(self, pointers: Sequence[Pointer]) -> list[tuple[Pointer, Stored]]:
         """What of the piece still opens, and may still be read: the policies are asked again at each download."""
         found = await self._walker.open(pointers)
-        return [(pointer, stored) for pointer, stored in found if await self._may_read(target_of(stored))]
+        return [(pointer, stored) for pointer, stored in found if await self._may_read(self._passage.target_of(stored))]
 
     async def _may_read(self, target: Target) -> bool:
         verdict = self._verdicts.get(target)

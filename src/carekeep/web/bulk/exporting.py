@@ -13,7 +13,7 @@ from carekeep.records import Found, Pointer, Stored, Stretch, Walker
 from carekeep.web.bulk.gathering import Gathering
 from carekeep.web.bulk.orders import ExportOrder, Progress
 from carekeep.web.bulk.selecting import Selection
-from carekeep.web.passage import Passage, target_of
+from carekeep.web.passage import Passage
 
 SETTLE_MS = 2_000
 PAGE = 200  # records between two turns of the event loop
@@ -134,7 +134,7 @@ class ExportStep:
 
     async def _permitted(self, stored: Stored) -> bool:
         """May the account read this record now? What it may not see is neither taken nor counted."""
-        target = target_of(stored)
+        target = self._passage.target_of(stored)
         verdict = self._verdicts.get(target)
         if verdict is None:
             decision = await self._passage.judge(Action.READ, target)

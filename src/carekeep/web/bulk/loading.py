@@ -12,7 +12,7 @@ from typing import Any
 
 from carekeep.access import Action, Decision, Target
 from carekeep.encryption import KeyDestroyed
-from carekeep.fhir import RESOURCE_TYPES, Issue, dump_json, validate
+from carekeep.fhir import RESOURCE_TYPES, Issue, dump_json, relative_references, validate
 from carekeep.records import Draft, Forgotten, NotFound, Stored
 from carekeep.storage import Prepared, bump
 from carekeep.web.passage import target_of
@@ -84,6 +84,7 @@ class _Loading:
     def __init__(self, services: Services, judge: Judge | None, source: str | None) -> None:
         self._vault = services.vault
         self._profiles = services.profiles
+        self._fhir_url = services.fhir_url
         self._judge = judge
         self._source = source
         self.drafted: Draft = services.vault.draft()
@@ -94,6 +95,7 @@ class _Loading:
         if isinstance(given, tuple):
             self.refusals.append(Refusal(where, "?", given))
             return None
+        given = relative_references(given, self._fhir_url)
         if "id" not in given:
             given["id"] = _name_of(where, given)
         meta = given.get("meta", {})

@@ -45,7 +45,7 @@ class BulkRoutes:
             response, pieces = await self._route(passage, request)
         except Exception as error:  # noqa: BLE001 - the last line of defence
             found = as_problem(error)
-            response = answer(found) if found else unexpected()
+            response = answer(found) if found else unexpected(error, "bulk jobs")
         response = replace(response, headers=(*response.headers, *(passage.trace() if passage else ())))
         if pieces is None:
             await send_response(response, send)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from carekeep.access import Action, Purpose, Target
 from carekeep.encryption import Tampered
-from carekeep.identity import Account, Principal, Session, principal_of
+from carekeep.identity import Session, TokenRefused
 from carekeep.records import Walker
 from carekeep.storage import Conflict, Prepared, StorageError
 from carekeep.web.bulk.exporting import SETTLE_MS, ExportStep
@@ -29,7 +29,7 @@ from carekeep.web.services import Services
 EXPIRED = "fhir:bulk:expire"
 _IDLE_S = 1.0
 _log = logging.getLogger("carekeep.bulk")
-_LOST = "The account that asked for this is no longer there, or is disabled."
+_LOST = "The account that asked for this, or its device, is no longer there, or is disabled."
 _DEFECT = "The server failed at this job. Its log says where."
 _BROKEN = "Something that was stored does not open. Run `carekeep ledger verify`."
 
@@ -155,12 +155,16 @@ class BulkRunner:
             return
 
     async def _passage(self, asker: Asker, job: Job) -> Passage | None:
-        """The way of the account that asked, as it is now; None when it is gone or disabled."""
+        """The way of the account that asked, as it is now; None when it is gone or disabled, or its device is."""
         account = await self._services.accounts.get(bytes.fromhex(asker.account))
-        if account is None or account.disabled:
+        if account is None:
             return None
         passage = self._bare_passage(asker, job)
-        passage.principal = principal_now(account, asker)
+        session = Session.read(asker.session, 0, asker.facts)
+        try:
+            passage.principal = await self._services.tokens.principal(account, session)
+        except TokenRefused:
+            return None
         passage.describe(passage.principal)
         return passage
 
@@ -170,11 +174,6 @@ class BulkRunner:
         passage.purpose = Purpose(asker.purpose)
         passage.request_id = job.id.hex()
         return passage
-
-
-def principal_now(account: Account, asker: Asker) -> Principal:
-    """Who the account is at this moment, in the session in which it asked."""
-    return principal_of(account, Session.read(asker.session, 0, asker.facts))
 
 
 def order_target(order: ExportOrder | ImportOrder) -> Target:

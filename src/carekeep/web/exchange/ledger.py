@@ -24,7 +24,7 @@ class LedgerRoutes:
             response = await self._route(read_request(scope, receive))
         except Exception as error:  # noqa: BLE001 - the last line of defence
             found = as_problem(error)
-            response = answer(found) if found else unexpected()
+            response = answer(found) if found else unexpected(error, "the ledger")
         await send_response(response, send)
 
     async def _route(self, request: Request) -> Response:

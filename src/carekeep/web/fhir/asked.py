@@ -102,9 +102,9 @@ async def _types(passage: Passage, where: Where, named: Sequence[str]) -> tuple[
 
 
 def _queries(passage: Passage, types: Sequence[str], pairs: Sequence[Pair], *, alone: bool) -> list[Query]:
-    relaxed, clock = lenient(passage.request), passage.services.clock
+    relaxed, clock, base = lenient(passage.request), passage.services.clock, passage.services.fhir_url
     try:
-        return [parse_query(type_, pairs, lenient=relaxed, clock=clock) for type_ in types]
+        return [parse_query(type_, pairs, lenient=relaxed, clock=clock, base=base) for type_ in types]
     except QueryError as error:
         if alone:
             raise

@@ -16,9 +16,10 @@ from carekeep.fhir import BundleEntry, EntryResponse, dump_json, interval_of
 from carekeep.web.fhir.patches import JSON_PATCH
 from carekeep.web.http import Request, Response
 from carekeep.web.passage import Passage
-from carekeep.web.problems import Problem, answer, as_problem
+from carekeep.web.problems import Problem, answer, as_problem, problem
 
 _AT_ONCE = 16
+_JOBS = frozenset({"export", "import"})  # their answer is where the job is, for which a batch has no place
 Route = Callable[[Passage, Request], Awaitable[Response]]
 
 
@@ -35,14 +36,17 @@ async def alone(passage: Passage, route: Route, entry: BundleEntry) -> EntryResp
     """One entry as a request of its own, with the outer request's person, purpose and id."""
     if entry.issues:
         return _told(entry, answer(Problem(400, *entry.issues)))
+    if entry.operation in _JOBS:
+        at = f"Bundle.entry[{entry.position}].request.url"
+        return _told(entry, answer(problem(400, "not-supported", "A bulk job is asked for by itself.", at)))
     request = _request_of(passage.request, entry)
     try:
         response = await route(passage.within(request), request)
     except Exception as error:
-        problem = as_problem(error)
-        if problem is None:
+        found = as_problem(error)
+        if found is None:
             raise
-        response = answer(problem)
+        response = answer(found)
     return _told(entry, response)
 
 
@@ -71,12 +75,14 @@ def _request_of(outer: Request, entry: BundleEntry) -> Request:
     if entry.history:
         segments.append("_history")
         segments += [entry.version] if entry.version is not None else []
+    segments += [entry.within] if entry.within is not None else []
+    segments += [f"${entry.operation}"] if entry.operation is not None else []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
 
     method = "GET" if entry.method == "HEAD" else entry.method
-    return Request(method, tuple(segments), entry.search or "", headers, outer.address, receive)
+    return Request(method, tuple(segments), entry.search or "", headers, outer.address, receive, outer.certificate)
 
 
 def _http_date(ms: int) -> str:

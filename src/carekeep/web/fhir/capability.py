@@ -9,6 +9,7 @@ from typing import Any
 from carekeep import __version__
 from carekeep.fhir import (
     RESOURCE_TYPES,
+    AuthorizationFacts,
     OperationFacts,
     ResourceCapability,
     SearchParameterFacts,
@@ -21,7 +22,9 @@ from carekeep.fhir import (
 from carekeep.web.fhir.operations import operations_of
 from carekeep.web.fhir.patches import FORMATS
 from carekeep.web.http import Response
+from carekeep.web.oauth.urls import Urls
 from carekeep.web.problems import problem
+from carekeep.web.services import Services
 from carekeep.web.subscriptions.orders import PROFILE
 from carekeep.web.subscriptions.topics import TOPICS, websocket_url
 from carekeep.web.writable import UNWRITABLE
@@ -51,8 +54,9 @@ _STATEMENTS: Mapping[str, Callable[[ServerFacts], dict[str, Any]]] = MappingProx
 class Capability:
     """The CapabilityStatement of one server."""
 
-    def __init__(self, fhir_url: str) -> None:
+    def __init__(self, fhir_url: str, authorization: AuthorizationFacts) -> None:
         self._fhir_url = fhir_url
+        self._authorization = authorization
         self._bodies: dict[str, bytes] = {}
 
     def answer(self, mode: str) -> Response:
@@ -78,7 +82,21 @@ class Capability:
             system_operations=_operations(""),
             websocket_url=websocket_url(self._fhir_url),
             instantiates=(_BACKPORT_SERVER,),
+            authorization=self._authorization,
         )
+
+
+def authorization_facts(services: Services) -> AuthorizationFacts:
+    """Where apps get tokens for this server."""
+    urls = Urls.of(services)
+    return AuthorizationFacts(
+        authorize=urls.authorize,
+        token=urls.token,
+        register=urls.endpoint("register"),
+        manage=urls.manage,
+        introspect=urls.endpoint("introspect"),
+        revoke=urls.endpoint("revoke"),
+    )
 
 
 def _resource(type_: str) -> ResourceCapability:

@@ -57,7 +57,7 @@ async def create_unless(passage: Passage, type_: str, search: str) -> Response:
     """``POST [type]`` with If-None-Exist: no match creates, one match is answered with, several are refused."""
     await passage.authenticate(Action.CREATE)
     check_writable(type_)
-    condition = read_condition(type_, search, "http.If-None-Exist")
+    condition = read_condition(type_, search, passage.services.fhir_url, "http.If-None-Exist")
     resource = await read_submitted(passage, type_)
     return await _answer(passage, await _grant(passage, Wish("POST", condition, str(uuid.uuid4()), resource)))
 
@@ -67,7 +67,7 @@ async def update_where(passage: Passage, type_: str) -> Response:
     await passage.authenticate(Action.UPDATE)
     check_writable(type_)
     request = passage.request
-    condition = read_condition(type_, request.query)
+    condition = read_condition(type_, request.query, passage.services.fhir_url)
     resource = await read_submitted(passage, type_)
     wish = Wish(
         "PUT",
@@ -84,7 +84,7 @@ async def patch_where(passage: Passage, type_: str) -> Response:
     """``PATCH [type]?…``: exactly one match is patched."""
     await passage.authenticate(Action.UPDATE)
     check_writable(type_)
-    condition = read_condition(type_, passage.request.query)
+    condition = read_condition(type_, passage.request.query, passage.services.fhir_url)
     patch = await read_patch(passage.request)
     if_version = expected_version(passage.request.header(b"if-match"))
     return await _answer(
@@ -95,7 +95,7 @@ async def patch_where(passage: Passage, type_: str) -> Response:
 async def delete_where(passage: Passage, type_: str) -> Response:
     """``DELETE [type]?…``: one match is deleted, and nothing if there is none; several are refused."""
     await passage.authenticate(Action.DELETE)
-    condition = read_condition(type_, passage.request.query)
+    condition = read_condition(type_, passage.request.query, passage.services.fhir_url)
     if_version = expected_version(passage.request.header(b"if-match"))
     outcome = await _grant(passage, Wish("DELETE", condition, "", if_version=if_version))
     return Response(204, headers=version_headers(outcome.stored) if outcome.stored else ())

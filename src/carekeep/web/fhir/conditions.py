@@ -53,10 +53,11 @@ class Found:
     query: Query = field(repr=False)
 
 
-def read_condition(type_: str, text: str, at: str = "") -> Condition:
+def read_condition(type_: str, text: str, base: str, at: str = "") -> Condition:
     """The condition behind the query of a URL or an If-None-Exist header. Raises Problem (400).
 
-    ``at`` is the place that issues name where they have none of their own.
+    ``base`` is the URL of this server, as ``parse_query`` takes it; ``at`` is the place that issues name where they
+    have none of their own.
     """
     given = text.removeprefix(f"{type_}?").removeprefix("?")
     pairs = [(name, value) for name, value in form_pairs(given) if name != "_format"]
@@ -65,7 +66,7 @@ def read_condition(type_: str, text: str, at: str = "") -> Condition:
         words = f"{shaping[0]} says nothing of what is meant" if shaping else "A condition needs a search parameter"
         raise problem(400, "invalid", f"{words}.", at)
     try:
-        query = parse_query(type_, pairs, lenient=False)
+        query = parse_query(type_, pairs, lenient=False, base=base)
     except QueryError as error:
         raise Problem(400, *(Issue("error", i.code, at or i.expression, i.diagnostics) for i in error.issues)) from None
     return Condition(type_, given, query, tuple(_guards(type_, pairs)))

@@ -11,7 +11,7 @@ from carekeep.access import Action, Decision, Target
 from carekeep.fhir.documents import high_water_mark, local_references
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.web.fhir.bodies import gone
-from carekeep.web.passage import Passage, target_of, together, what_of
+from carekeep.web.passage import Passage, together, what_of
 from carekeep.web.problems import problem
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ class Disclosure:
             await self.ask(type_)
             await passage.record(Action.READ, "failed", reason=type(error).__name__)
             raise
-        target = target_of(stored)
+        target = passage.target_of(stored)
         self._verdicts[target] = await passage.demand(Action.READ, target, what=(what_of(stored),))
         self._asked.append(self._verdicts[target])
         if stored.deleted:
@@ -72,7 +72,7 @@ class Disclosure:
 
     async def decision(self, stored: Stored) -> Decision:
         """The decision on reading a record; equal targets are decided once."""
-        target = target_of(stored)
+        target = self._passage.target_of(stored)
         if target not in self._verdicts:
             self._verdicts[target] = await self._passage.judge(Action.READ, target)
         return self._verdicts[target]
@@ -110,7 +110,8 @@ class Disclosure:
     async def record(self, query: str) -> None:
         """Make the entry of everything shown durable. ``query`` names the operation and its arguments."""
         shown = list(self._shown.values())
-        decisions = [self._verdicts[target] for target in dict.fromkeys(map(target_of, shown))] or self._asked
+        targets = dict.fromkeys(map(self._passage.target_of, shown))
+        decisions = [self._verdicts[target] for target in targets] or self._asked
         await self._passage.record(
             Action.READ,
             "permitted",

@@ -17,11 +17,12 @@ from carekeep.access import Action, Decision, Target
 from carekeep.encryption import Tampered, associated_data
 from carekeep.fhir import interval_of
 from carekeep.records import Moment, Stored, Window
+from carekeep.web.denials import denied
 from carekeep.web.fhir.bodies import check_format
 from carekeep.web.fhir.bundles import Pairs, history_bundle
 from carekeep.web.fhir.interactions import find
 from carekeep.web.http import Response, number
-from carekeep.web.passage import Passage, denied, target_of, together, what_of
+from carekeep.web.passage import Passage, target_of, together, what_of
 from carekeep.web.problems import problem
 
 MAX_COUNT: Final = 500
@@ -55,7 +56,7 @@ class _Chosen:
 
     async def offer(self, stored: Stored) -> bool:
         """Take a version if the person may see it; says whether it was taken."""
-        target = target_of(stored)
+        target = self._passage.target_of(stored)
         if target not in self._verdicts:
             self._verdicts[target] = await self._passage.judge(Action.HISTORY, target)
         if not self._verdicts[target].permitted:
@@ -109,7 +110,7 @@ async def _demand_one(passage: Passage, chosen: _Chosen, newest: Stored) -> None
         await passage.demand(Action.HISTORY, target_of(newest), what=(what_of(newest),))
         return
     await passage.record(Action.HISTORY, "denied", decision=denial, what=(what_of(newest),), patients=newest.patients)
-    raise denied(denial)
+    raise denied(denial, passage.principal)
 
 
 async def _inside(passage: Passage, newest: list[Stored], window: Window, before: int | None) -> AsyncIterator[Stored]:

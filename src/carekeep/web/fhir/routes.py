@@ -1,6 +1,5 @@
 """Which interaction a method and a path mean."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ from carekeep.web.fhir import conditional, histories, interactions, searching
 from carekeep.web.fhir.asked import Where
 from carekeep.web.fhir.binaries import wants_content
 from carekeep.web.fhir.bodies import check_accept, known_type
-from carekeep.web.fhir.capability import Capability
+from carekeep.web.fhir.capability import Capability, authorization_facts
 from carekeep.web.fhir.operations import Level, operation_at
 from carekeep.web.fhir.transactions import bundle
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
@@ -22,7 +21,6 @@ from carekeep.web.services import Services
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 REFUSED = "fhir:request:refuse"
-_log = logging.getLogger("carekeep.web")
 
 _ON_RECORD: Mapping[str, Callable[[Passage, str, str], Awaitable[Response]]] = MappingProxyType(
     {
@@ -47,7 +45,7 @@ class FhirRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._capability = Capability(services.fhir_url)
+        self._capability = Capability(services.fhir_url, authorization_facts(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, one response; whatever goes wrong becomes an OperationOutcome."""
@@ -56,7 +54,7 @@ class FhirRoutes:
         try:
             request = read_request(scope, receive)
             if head:  # as a GET in everything, its ledger entry too, but for the body (RFC 9110 §9.3.2)
-                request = replace(request, method="GET")
+                request = replace(request, method="GET", is_head=True)
             passage = Passage(self._services, request)
             if not wants_content(request):
                 check_accept(request)
@@ -183,10 +181,4 @@ def _answer_to(error: Exception) -> Response:
     found = as_problem(error)
     if found is not None:
         return answer(found)
-    # The class and the place only: messages of unknown exceptions can hold what was in the request.
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-    _log.error("unexpected %s at %s", type(error).__name__, where)
-    return unexpected()
+    return unexpected(error, "FHIR")

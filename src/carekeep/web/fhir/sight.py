@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carekeep.access import Action, Decision, Target
+from carekeep.access import ANYTHING, Action, Decision, Target
 from carekeep.fhir import Query
 from carekeep.records import Position, Stored
+from carekeep.web.denials import denied
 from carekeep.web.fhir.resolving import Resolver
 from carekeep.web.fhir.verdicts import Verdicts
-from carekeep.web.passage import Passage, denied
+from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
 
 _MOST_SORTED = 10_000
@@ -142,12 +143,15 @@ async def _patients_in_sight(passage: Passage, queries: Sequence[Query]) -> froz
         return await passage.patients_in_sight()
     everyone = frozenset[str]().union(*named)
     type_ = queries[0].type if len(queries) == 1 else "Patient"
-    verdicts = {patient: await passage.judge(Action.READ, Target(type_, (patient,), ())) for patient in everyone}
+    verdicts = {
+        patient: await passage.judge(Action.READ, Target(type_, (patient,), (), ANYTHING), found=True)
+        for patient in everyone
+    }
     permitted = frozenset(patient for patient, decision in verdicts.items() if decision.permitted)
     if everyone and not permitted:
         refusal = next(iter(verdicts.values()))
         await passage.record(Action.SEARCH, "denied", decision=refusal, patients=sorted(everyone))
-        raise denied(refusal)
+        raise denied(refusal, passage.principal)
     return permitted
 
 

@@ -77,11 +77,11 @@ class _Transaction:
         ordered = processing_order(entries)
         self.reads = [entry for entry in ordered if entry.method in _READS]
         changes = [_with_id(entry) for entry in ordered if entry.method not in _READS]
-        references = _conditional_references(changes)
+        references, base = _conditional_references(changes), passage.services.fhir_url
         self._conditions = {
-            text: (read_condition(text.partition("?")[0], text, at), at) for text, at in references.items()
+            text: (read_condition(text.partition("?")[0], text, base, at), at) for text, at in references.items()
         }
-        self._jobs = _jobs(changes, references, passage.services.profiles.strictness)
+        self._jobs = _jobs(changes, references, passage.services.profiles.strictness, base)
         self._resolved = Resolved()
 
     async def commit(self) -> dict[int, EntryResponse]:
@@ -134,7 +134,7 @@ def _conditional_references(entries: Iterable[BundleEntry]) -> dict[str, str]:
     return found
 
 
-def _jobs(entries: Sequence[BundleEntry], references: Iterable[str], strictness: Strictness) -> list[Job]:
+def _jobs(entries: Sequence[BundleEntry], references: Iterable[str], strictness: Strictness, base: str) -> list[Job]:
     """The entries as jobs. They are validated with their references as far as these are known now."""
     targets = {entry.full_url: f"{entry.type}/{entry.id}" for entry in entries if entry.full_url}
     targets |= {text: f"{text.partition('?')[0]}/pending" for text in references}
@@ -147,13 +147,13 @@ def _jobs(entries: Sequence[BundleEntry], references: Iterable[str], strictness:
         found = entry_issues(checked, lenient=strictness.is_lenient(entry.type) and entry.method != "PATCH")
         issues += [issue for issue in found if issue.severity in {"error", "fatal"}]
         if not issues:
-            jobs.append(_job(checked, entry.resource))
+            jobs.append(_job(checked, entry.resource, base))
     if issues:
         raise Problem(422, *issues[:_MOST_ISSUES])
     return jobs
 
 
-def _job(entry: BundleEntry, original: dict[str, Any] | None) -> Job:
+def _job(entry: BundleEntry, original: dict[str, Any] | None, base: str) -> Job:
     at = f"Bundle.entry[{entry.position}]"
     patch = None
     resource = entry.resource
@@ -163,7 +163,7 @@ def _job(entry: BundleEntry, original: dict[str, Any] | None) -> Job:
         resource = {**resource, "id": entry.id}
     if_version = _version(entry, at)
     first = _must_be_first(entry, at)
-    condition = _condition(entry, at)
+    condition = _condition(entry, base, at)
     new_id = str(entry.id)
     if condition is None:
         operation = Operation(
@@ -175,10 +175,10 @@ def _job(entry: BundleEntry, original: dict[str, Any] | None) -> Job:
     return Job(entry.position, entry.full_url, None, wish, original)
 
 
-def _condition(entry: BundleEntry, at: str) -> Condition | None:
+def _condition(entry: BundleEntry, base: str, at: str) -> Condition | None:
     if entry.if_none_exist is not None:
-        return read_condition(entry.type, entry.if_none_exist, f"{at}.request.ifNoneExist")
-    return None if entry.search is None else read_condition(entry.type, entry.search, f"{at}.request.url")
+        return read_condition(entry.type, entry.if_none_exist, base, f"{at}.request.ifNoneExist")
+    return None if entry.search is None else read_condition(entry.type, entry.search, base, f"{at}.request.url")
 
 
 def _version(entry: BundleEntry, at: str) -> int | None:

@@ -2,11 +2,14 @@
 
 from carekeep.access import Action, Decision, Target
 from carekeep.records import Stored
-from carekeep.web.passage import Passage, target_of
+from carekeep.web.passage import Passage
 
 
 class Verdicts:
-    """What one person may read, asked for in one request. ``decisions`` are those that permitted something."""
+    """What one person may read of what a search comes upon, in one request.
+
+    ``decisions`` are those that permitted something.
+    """
 
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
@@ -19,10 +22,10 @@ class Verdicts:
 
     async def permits(self, stored: Stored) -> bool:
         """Whether the person may read a record."""
-        target = target_of(stored)
+        target = self._passage.target_of(stored)
         known = self._known.get(target)
         if known is None:
-            decision = await self._passage.judge(Action.READ, target)
+            decision = await self._passage.judge(Action.READ, target, found=True)
             known = self._known[target] = decision.permitted
             if known:
                 self.decisions.append(decision)

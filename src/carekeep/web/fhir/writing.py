@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carekeep.access import Action, Decision, Target
+from carekeep.fhir import relative_references
 from carekeep.fhir.patch import Patch
 from carekeep.records import Draft, NotFound, Place, Stored
 from carekeep.storage import Conflict, Prepared, bump
@@ -102,6 +103,7 @@ async def carry_out_plan(passage: Passage, action: str, make_plan: Callable[[], 
 
 
 async def _apply_all(passage: Passage, draft: Draft, operations: Sequence[Operation | Outcome]) -> list[Outcome]:
+    operations = [_at_home(passage, each) for each in operations]
     proxies = Proxies(passage, [each.resource for each in operations if isinstance(each, Operation)])
     outcomes: list[Outcome] = []
     for operation in operations:
@@ -112,6 +114,14 @@ async def _apply_all(passage: Passage, draft: Draft, operations: Sequence[Operat
             await asyncio.sleep(0)
     await _check_targets(passage, operations, outcomes)
     return outcomes
+
+
+def _at_home(passage: Passage, operation: Operation | Outcome) -> Operation | Outcome:
+    """The operation with references to this server made relative, before anything is decided on whose record it is."""
+    if isinstance(operation, Outcome) or operation.resource is None:
+        return operation
+    resource = relative_references(operation.resource, passage.services.fhir_url)
+    return operation if resource is operation.resource else replace(operation, resource=resource)
 
 
 async def _check_targets(
@@ -223,7 +233,7 @@ async def _patch(passage: Passage, draft: Draft, proxies: Proxies, operation: Op
         raise gone(current)
     _check_version(operation, current)
     lenient = passage.services.profiles.strictness.is_lenient(operation.type)
-    resource = patched(current, patch, lenient=lenient)
+    resource = relative_references(patched(current, patch, lenient=lenient), passage.services.fhir_url)
     return await _update(passage, draft, proxies, operation, resource, found)
 
 

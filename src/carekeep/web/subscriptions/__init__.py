@@ -9,8 +9,7 @@ Invariants:
 * An account that ends takes its subscriptions with it.
 """
 
-from carekeep.web.subscriptions.addresses import AllowedHosts, HostsRefused
 from carekeep.web.subscriptions.bindings import Bindings
 from carekeep.web.subscriptions.table import Subscriptions
 
-__all__ = ["AllowedHosts", "Bindings", "HostsRefused", "Subscriptions"]
+__all__ = ["Bindings", "Subscriptions"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from carekeep.access import Action, Decision
 from carekeep.audit import Agent, Entry, Outcome, What
 from carekeep.encryption import KeyDestroyed
-from carekeep.identity import Principal, principal_of
+from carekeep.identity import Principal, TokenRefused
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.storage import Prepared
 from carekeep.web.passage import target_of, together, what_of
@@ -46,15 +46,16 @@ class Discloser:
         self._random = random
 
     async def subscriber(self, of: Subscribed) -> Principal | None:
-        """The subscriber as they are now; None when the account has ended. Raises Tampered."""
+        """The subscriber as they are now; None when the account or its device has ended. Raises Tampered."""
         account = await self._services.accounts.get(of.account)
-        if account is None or account.disabled:
+        try:
+            return None if account is None else await self._services.tokens.principal(account, of.session)
+        except TokenRefused:
             return None
-        return principal_of(account, of.session)
 
     async def decide(self, of: Subscribed, principal: Principal, stored: Stored) -> Decision:
         """Whether the subscriber may read a record, now and for the purpose for which they subscribed."""
-        return await self._services.guard.decide(principal, Action.READ, target_of(stored), of.purpose)
+        return await self._services.guard.decide(principal, Action.READ, target_of(stored), of.purpose, of.address)
 
     async def notice(
         self, kind: NoticeType, of: Subscribed, order: Order, principal: Principal, events: Sequence[Happened] = (),

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from carekeep.access import Action, Target, owner_label
+from carekeep.access import ANYTHING, Action, Target, owner_label
 from carekeep.records import Stored
 from carekeep.storage import Prepared
-from carekeep.web.passage import Passage, denied
+from carekeep.web.denials import denied
+from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
 from carekeep.web.subscriptions.orders import Order, read_order
 
@@ -59,21 +60,28 @@ async def _row(passage: Passage, id_: str) -> Prepared[Any]:
             error="",
             purpose=passage.purpose,
             session=principal.as_session(),
+            address=passage.request.address,
         )
         return table.prepare_change(again)
     if await table.count(account) >= MOST_SUBSCRIPTIONS:
         says = f"An account has at most {MOST_SUBSCRIPTIONS} subscriptions. Switch one off first."
         raise problem(422, "too-costly", says, TYPE)
-    return table.prepare_add(id_, account, purpose=passage.purpose, session=principal.as_session())
+    return table.prepare_add(
+        id_,
+        account,
+        purpose=passage.purpose,
+        session=principal.as_session(),
+        address=passage.request.address,
+    )
 
 
 async def _check_patients(passage: Passage, order: Order) -> None:
     """Refuse what could never be told, rather than being silent for ever. Each event is decided all the same."""
-    targets = [Target(order.topic.type, (patient,), ()) for patient in sorted(order.patients or ())]
+    targets = [Target(order.topic.type, (patient,), (), ANYTHING) for patient in sorted(order.patients or ())]
     decisions = [await passage.judge(Action.READ, target) for target in targets]
     if decisions and not any(decision.permitted for decision in decisions):
         await passage.record(Action.CREATE, "denied", decision=decisions[0], patients=order.patients or ())
-        raise denied(decisions[0])
+        raise denied(decisions[0], passage.principal)
 
 
 def _owner_of(current: Stored | None) -> str | None:

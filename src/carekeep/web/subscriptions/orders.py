@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from carekeep.fhir import Issue, Query, QueryError, parse_query
 from carekeep.web.http import BadRequest, form_pairs
+from carekeep.web.outgoing import AllowedHosts, Endpoint, EndpointRefused
+from carekeep.web.outgoing.addresses import HostNotListed
 from carekeep.web.problems import Problem
-from carekeep.web.subscriptions.addresses import AllowedHosts, Endpoint, EndpointRefused
 from carekeep.web.subscriptions.topics import TOPICS_BY_URL, Topic
 
 Content = Literal["empty", "id-only", "full-resource"]
@@ -143,6 +144,9 @@ def _endpoint(channel: Json, hosts: AllowedHosts) -> Endpoint | None:
         raise _Refused("channel.endpoint", "A rest-hook needs an endpoint.", "required")
     try:
         return hosts.endpoint(url)
+    except HostNotListed as refused:
+        how = "An administrator can add it to the setting subscription_hosts."
+        raise _Refused("channel.endpoint", f"{refused} {how}") from None
     except EndpointRefused as refused:
         raise _Refused("channel.endpoint", str(refused)) from None
 

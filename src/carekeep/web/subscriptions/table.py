@@ -50,8 +50,8 @@ class Subscribed:
     """One subscription that has not ended.
 
     ``rid`` is the blind id of its record and ``account`` the subscriber's id (bytes); ``id`` is the record's FHIR id.
-    ``events`` is the number of the last event, ``delivered`` of the last that was told. ``purpose`` and ``session``
-    are those of the request that subscribed: each delivery is decided by them.
+    ``events`` is the number of the last event, ``delivered`` of the last that was told. ``purpose``, ``session`` and
+    ``address`` are those of the request that subscribed: each delivery is decided by them.
     """
 
     rid: bytes
@@ -64,6 +64,7 @@ class Subscribed:
     error: str
     purpose: Purpose
     session: Session
+    address: str | None
 
     @property
     def reference(self) -> str:
@@ -110,7 +111,9 @@ class Subscriptions:
         row = await self._database.fetch_one(_COUNT, (account,))
         return int(row[0]) if row else 0
 
-    def prepare_add(self, id_: str, account: bytes, *, purpose: Purpose, session: Session) -> Prepared[Subscribed]:
+    def prepare_add(
+        self, id_: str, account: bytes, *, purpose: Purpose, session: Session, address: str | None
+    ) -> Prepared[Subscribed]:
         """A new subscription, ``requested``. A conflict means that there is one already."""
         rid = self._rid("Subscription", id_)
         new = Subscribed(
@@ -124,6 +127,7 @@ class Subscriptions:
             error="",
             purpose=purpose,
             session=session,
+            address=address,
         )
         sealed = _seal(new, self._cipher)
         insert = Insert(_TABLE, _COLUMNS, [(rid, account, 1, 0, 0, sealed)])
@@ -210,14 +214,15 @@ class Subscriptions:
 
 
 def _seal(of: Subscribed, cipher: Cipher) -> bytes:
-    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, of.session.session, of.session.facts()))
+    session = of.session
+    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, session.session, session.facts(), of.address))
     return cipher.seal(content, associated_data(_TABLE, of.rid, of.account, of.revision))
 
 
 def _unseal(row: Row, cipher: Cipher) -> Subscribed:
     rid, account, revision, events, delivered, sealed = row
     content = orjson.loads(cipher.open(sealed, associated_data(_TABLE, rid, account, revision)))
-    id_, status, error, purpose, session, facts = content
+    id_, status, error, purpose, session, facts, address = content
     return Subscribed(
         rid=rid,
         account=account,
@@ -229,6 +234,7 @@ def _unseal(row: Row, cipher: Cipher) -> Subscribed:
         error=error,
         purpose=Purpose(purpose),
         session=Session.read(session, 0, facts),
+        address=address,
     )
 
 

@@ -2,19 +2,22 @@
 
 A value is a span of decimals: one number, a Range, or all below ``<5``. ``eq``, ``ne`` and ``ap`` compare with the
 implicit precision of what was written (5.4 is [5.35, 5.45)); the other prefixes take it exactly.
-Units are compared as they are written. Converting them (UCUM) would be done here, before the index and the comparison.
+Units of UCUM are compared by what they measure (0.0054 g is 5.4 mg) where one is asked for by system and code; other
+units, and those asked for without a system, as they are written.
 """
 
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from carekeep.fhir.search.expressions import Json, Path
 from carekeep.fhir.search.ranges import Line, Wanted
 from carekeep.fhir.search.values.text import BadValue, split, unescape
+from carekeep.fhir.units import UCUM, Scale, scale_of
 
 # Leaves are steps of 1/32 of a power of two between 2^-20 and 2^44, on both sides of zero: the index is good to about
 # 2 %, and exact matching does the rest. 4 terms a value, at most 29 a question open on one side.
@@ -25,6 +28,11 @@ _LOWEST, _HIGHEST = -20, 44
 _NUMBER = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?([+-]?\d{1,40}(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?)", re.ASCII)
 _HALF = Decimal("0.5")
 _INFINITY = Decimal("Infinity")
+# Numbers become fractions at this length, and only between these powers of ten: the rest is nothing, or without end.
+_DIGITS = Context(prec=200)
+_MOST_POWERS = 2_000
+# Before the index values of numbers in base units, which lie on a line of their own.
+IN_BASE_UNITS = b"u"
 _AP_SHARE = Decimal("0.1")
 CURRENCIES = "urn:iso:std:iso:4217"
 _QUANTITIES = frozenset({"Quantity", "Age", "Duration", "Count", "Distance"})
@@ -46,6 +54,34 @@ class Measure:
     system: str | None = None
     code: str | None = None
     unit: str | None = None
+
+    @property
+    def scale(self) -> Scale | None:
+        """The scale of its unit, if that is one of UCUM."""
+        return _scale(self.system, self.code)
+
+
+# What the prefixes compare, all of one kind: decimals as they are written; or fractions of base units (a float where
+# there is no end).
+Ordered = Any
+
+
+def _scale(system: object, code: object) -> Scale | None:
+    return scale_of(code) if system == UCUM and isinstance(code, str) else None
+
+
+def _in_base(value: Decimal, scale: Scale) -> Fraction | float:
+    """A value in base units, exactly; greater values are never less there."""
+    if value.is_infinite() or value.adjusted() > _MOST_POWERS:
+        return math.copysign(math.inf, value)
+    number = Fraction(_DIGITS.plus(value)) if value.adjusted() > -_MOST_POWERS else Fraction(0)
+    number *= scale.factor
+    return number + scale.offset if scale.offset else number
+
+
+def _span_in_base(span: Span, scale: Scale) -> tuple[Fraction | float, Fraction | float]:
+    low = _in_base(span.low, scale)
+    return low, low if span.high == span.low else _in_base(span.high, scale)
 
 
 def _decimal(number: object) -> Decimal | None:
@@ -101,17 +137,26 @@ def _range(element: Json) -> Measure | None:
 
 
 def index(path: Path, element: Any) -> Iterable[bytes]:
-    """The index values of an element: of its number only, whatever the unit."""
+    """The index values of an element: of its number, whatever the unit, and of its number in base units of UCUM."""
     value = measure(path.type, element)
     if value is None:
-        return ()
-    low, high = value.span.low, value.span.high
-    return MAGNITUDES.index(_leaf(low), None if high.is_infinite() else _leaf(high))
+        return
+    low, high, scale = value.span.low, value.span.high, value.scale
+    yield from MAGNITUDES.index(_leaf(low), None if high.is_infinite() else _leaf(high))
+    if scale is not None:
+        first, last = _span_in_base(value.span, scale)
+        start = _leaf(first)
+        end = start if last is first else None if last == math.inf else _leaf(last)
+        for term in MAGNITUDES.index(start, end):
+            yield IN_BASE_UNITS + term
 
 
-def _leaf(value: Decimal) -> int:
+def _leaf(value: Decimal | Fraction | float) -> int:
     """The leaf of a number; greater numbers never have smaller leaves."""
-    mantissa, exponent = math.frexp(abs(float(value)))
+    try:
+        mantissa, exponent = math.frexp(abs(float(value)))
+    except OverflowError:  # of a fraction; a decimal becomes infinite
+        mantissa, exponent = math.inf, 0
     if exponent < _LOWEST or mantissa == 0:
         step = 0
     elif exponent >= _HIGHEST or math.isinf(mantissa):
@@ -126,43 +171,42 @@ class SoughtNumber:
     """A number with its prefix, and the unit if one was asked for.
 
     ``around`` is what ``eq``, ``ne`` ([low, high)) and ``ap`` ([low, high]) mean. ``system`` None: any system;
-    ``code`` None: any unit. Without a system the code may be the unit's text (R4: ``5.4||mg``).
+    ``code`` None: any unit. Without a system the code may be the unit's text (R4: ``5.4||mg``). ``scale`` is that of
+    the unit, if it is one of UCUM; then the numbers are in base units.
     """
 
     prefix: str
-    exact: Decimal
-    around: tuple[Decimal, Decimal]
+    exact: Ordered
+    around: tuple[Ordered, Ordered]
     system: str | None = None
     code: str | None = None
+    scale: Scale | None = None
+
+    @property
+    def namespace(self) -> bytes:
+        """What stands before its values in the index."""
+        return b"" if self.scale is None else IN_BASE_UNITS
 
     def matches(self, path: Path, element: Any) -> bool:
         """See Sought."""
         value = measure(path.type, element)
-        return value is not None and self._same_unit(value) and self._compare(value.span)
+        if value is None:
+            return False
+        span: tuple[Ordered, Ordered] = (value.span.low, value.span.high)
+        if self.scale is None:
+            return self._same_unit(value) and _holds(self.prefix, *span, self.exact, self.around)
+        scale = value.scale
+        if scale is None or scale.dimension != self.scale.dimension:
+            return False
+        return _holds(self.prefix, *_span_in_base(value.span, scale), self.exact, self.around)
 
     def _same_unit(self, value: Measure) -> bool:
         if self.system is not None:
             return value.system == self.system and (self.code is None or value.code == self.code)
         return self.code is None or self.code in {value.code, value.unit}
 
-    def _compare(self, span: Span) -> bool:
-        """R4 3.1.1.4.5: how each prefix compares."""
-        inside = self.around[0] <= span.low and span.high < self.around[1]
-        answers = {
-            "eq": inside,
-            "ne": not inside,
-            "gt": span.high > self.exact,
-            "lt": span.low < self.exact,
-            "ge": span.high >= self.exact,
-            "le": span.low <= self.exact,
-            "sa": span.low > self.exact,
-            "eb": span.high < self.exact,
-            "ap": span.low <= self.around[1] and span.high >= self.around[0],
-        }
-        return answers[self.prefix]
-
     def wanted(self) -> Wanted | None:
-        """The magnitudes in question."""
+        """The magnitudes in question, of the line that ``namespace`` names."""
         first, last, exact = _leaf(self.around[0]), _leaf(self.around[1]), _leaf(self.exact)
         answers = {
             "eq": Wanted(low=first, high=last),
@@ -179,7 +223,24 @@ class SoughtNumber:
     def terms(self, _path: Path) -> Iterable[bytes] | None:
         """See Sought."""
         wanted = self.wanted()
-        return None if wanted is None else MAGNITUDES.ask(wanted)
+        return None if wanted is None else [self.namespace + value for value in MAGNITUDES.ask(wanted)]
+
+
+def _holds(prefix: str, low: Ordered, high: Ordered, exact: Ordered, around: tuple[Ordered, Ordered]) -> bool:
+    """R4 3.1.1.4.5: how each prefix compares a span of values, from ``low`` to ``high``, with what is sought."""
+    inside = around[0] <= low and high < around[1]
+    answers: dict[str, bool] = {
+        "eq": inside,
+        "ne": not inside,
+        "gt": high > exact,
+        "lt": low < exact,
+        "ge": high >= exact,
+        "le": low <= exact,
+        "sa": low > exact,
+        "eb": high < exact,
+        "ap": low <= around[1] and high >= around[0],
+    }
+    return answers[prefix]
 
 
 def parse_number(text: str) -> SoughtNumber:
@@ -209,4 +270,10 @@ def parse_quantity(text: str) -> SoughtNumber:
     number = parse_number(pieces[0])
     if len(pieces) == 1:
         return number
-    return SoughtNumber(number.prefix, number.exact, number.around, pieces[1] or None, pieces[2] or None)
+    system, code = pieces[1] or None, pieces[2] or None
+    scale = _scale(system, code)
+    if scale is None:
+        return SoughtNumber(number.prefix, number.exact, number.around, system, code)
+    low, high = number.around
+    around = (_in_base(low, scale), _in_base(high, scale))
+    return SoughtNumber(number.prefix, _in_base(number.exact, scale), around, system, code, scale)

@@ -5,6 +5,14 @@ function tell(form, text) {
   form.querySelector("[role=alert]").textContent = text;
 }
 
+// Something must be done first on another page, such as signing in once more.
+class Elsewhere extends Error {
+  constructor(place) {
+    super(place);
+    this.place = place;
+  }
+}
+
 async function post(url, body) {
   const answer = await fetch(url, {
     method: "POST",
@@ -14,7 +22,7 @@ async function post(url, body) {
   });
   const found = await answer.json();
   if (!answer.ok) {
-    throw new Error(found.message ?? "That did not work. Try again.");
+    throw found.location ? new Elsewhere(found.location) : new Error(found.message);
   }
   return found;
 }
@@ -35,6 +43,15 @@ async function ceremony(form) {
   });
 }
 
+function inWords(error) {
+  if (!(error instanceof DOMException)) {
+    return error instanceof TypeError ? "The server did not answer. Try again." : error.message;
+  }
+  return error.name === "InvalidStateError"
+    ? "This device has a passkey for your account already."
+    : "No passkey was used. Try again, or take another way.";
+}
+
 async function run(form, button) {
   tell(form, "");
   button.disabled = true;
@@ -43,8 +60,11 @@ async function run(form, button) {
     const found = await post(form.getAttribute("action"), { ...fields(form), credential: credential.toJSON() });
     location.assign(found.location);
   } catch (error) {
-    const cancelled = error instanceof DOMException && error.name === "NotAllowedError";
-    tell(form, cancelled ? "No passkey was used. Try again, or take another way." : error.message);
+    if (error instanceof Elsewhere) {
+      location.assign(error.place);
+      return;
+    }
+    tell(form, inWords(error));
     button.disabled = false;
   }
 }

@@ -6,10 +6,11 @@ from carekeep.access import Action
 from carekeep.fhir import dump_json, format_instant
 from carekeep.fhir.documents import Part, document_bundle, local_references
 from carekeep.records import Forgotten, NotFound, Stored
+from carekeep.web.denials import denied
 from carekeep.web.fhir.arguments import read_arguments
 from carekeep.web.fhir.disclosure import Disclosure, called
 from carekeep.web.http import Response
-from carekeep.web.passage import Passage, denied, what_of
+from carekeep.web.passage import Passage, what_of
 from carekeep.web.problems import problem
 
 
@@ -51,5 +52,5 @@ async def _part(passage: Passage, disclosure: Disclosure, reference: str) -> Sto
     if not decision.permitted:
         what = (what_of(stored),)
         await passage.record(Action.READ, "denied", decision=decision, what=what, patients=stored.patients)
-        raise denied(decision)
+        raise denied(decision, passage.principal)
     return stored

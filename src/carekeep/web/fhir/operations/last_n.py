@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from carekeep.access import Action, Target
+from carekeep.access import ANYTHING, Action, Target
 from carekeep.fhir import Query, parse_query
 from carekeep.fhir.documents import last_of_each
+from carekeep.web.denials import denied
 from carekeep.web.fhir.bodies import check_format, lenient
 from carekeep.web.fhir.disclosure import Disclosure, labelled_searchset
 from carekeep.web.http import Response, number
-from carekeep.web.passage import Passage, denied
+from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
 
 _MOST = 10_000
@@ -70,10 +71,13 @@ def _patients(query: Query, names: Sequence[str]) -> frozenset[str]:
 
 async def _seen(passage: Passage, patients: frozenset[str]) -> frozenset[str]:
     """Those of the patients whose observations the person may read at all. Raises 403, recorded, when none is."""
-    decisions = {patient: await passage.judge(Action.READ, Target("Observation", (patient,))) for patient in patients}
+    decisions = {
+        patient: await passage.judge(Action.READ, Target("Observation", (patient,), (), ANYTHING))
+        for patient in patients
+    }
     seen = frozenset(patient for patient, decision in decisions.items() if decision.permitted)
     if patients and not seen:
         refusal = next(iter(decisions.values()))
         await passage.record(Action.SEARCH, "denied", decision=refusal, patients=sorted(patients))
-        raise denied(refusal)
+        raise denied(refusal, passage.principal)
     return seen

@@ -1,4 +1,4 @@
-"""Where notifications may go: an allow-list of hosts, and of the addresses that their names may lead to.
+"""Where requests may go: an allow-list of hosts, and of the addresses that their names may lead to.
 
 A server that sends requests to addresses which its users choose is a way into the network behind it (SSRF). So a host
 must be named in the settings; a name that is, may lead to a public address only, unless the settings name the network;
@@ -26,7 +26,11 @@ class HostsRefused(ValueError):
 
 
 class EndpointRefused(ValueError):
-    """No notification goes to this endpoint; the text says why, and repeats nothing of it."""
+    """No request goes to this endpoint; the text says why, and repeats nothing of it."""
+
+
+class HostNotListed(EndpointRefused):
+    """The settings would have to name the host first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,17 @@ class AllowedHosts:
         return cls(frozenset(names), tuple(networks))
 
     def endpoint(self, url: str) -> Endpoint:
-        """The endpoint of a URL that the list allows. Raises EndpointRefused."""
+        """The endpoint of a URL that the list allows. Raises EndpointRefused; HostNotListed where the list is why."""
         endpoint = parse_endpoint(url)
         try:
             address = ipaddress.ip_address(endpoint.host)
         except ValueError:
             if (endpoint.host, endpoint.port) not in self.names:
-                raise EndpointRefused(
-                    "The host (and port) of the endpoint is not among those that this server may notify. "
-                    "An administrator can add it to the setting subscription_hosts."
-                ) from None
+                raise HostNotListed("The host (and port) is not among those that this server may use.") from None
             return endpoint
         # A bare address is allowed by its network alone, public or not: nobody has vouched for it by name.
         if not self._listed(address):
-            raise EndpointRefused("Endpoints are given by a host name that this server may notify.")
+            raise EndpointRefused("Endpoints are given by a host name that this server may use.")
         return endpoint
 
     def may_connect(self, address: Address) -> bool:
@@ -109,7 +110,7 @@ def parse_endpoint(url: str) -> Endpoint:
     except ValueError:
         raise EndpointRefused("The endpoint is not a plain URL.") from None
     if parts.scheme != "https":
-        raise EndpointRefused("The endpoint must be an https URL: notifications are sent over TLS only.")
+        raise EndpointRefused("The endpoint must be an https URL: this server sends over TLS only.")
     if parts.username is not None or parts.password is not None or "#" in url:
         raise EndpointRefused("The endpoint may have neither user name nor fragment.")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,45 @@
+"""All that is kept of apps, as one value."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from carekeep.encryption import Keyring
+from carekeep.identity.apps.clients import Clients
+from carekeep.identity.apps.codes import Codes
+from carekeep.identity.apps.grants import Grants
+from carekeep.identity.apps.launches import Launches
+from carekeep.identity.apps.pushed import PushedRequests
+from carekeep.identity.apps.signing import SigningKeys
+from carekeep.storage import Clock, Database, system_clock
+
+
+@dataclass(frozen=True, slots=True)
+class AppAccess:
+    """Who the apps are, what they were given, and what is on its way to them."""
+
+    clients: Clients
+    grants: Grants
+    codes: Codes
+    pushed: PushedRequests
+    launches: Launches
+    signing_keys: SigningKeys
+
+    @classmethod
+    def over(
+        cls,
+        database: Database,
+        keyring: Keyring,
+        clock: Clock = system_clock,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> Self:
+        """All of it, in one database."""
+        return cls(
+            clients=Clients(database, keyring, clock, random),
+            grants=Grants(database, keyring, clock, random),
+            codes=Codes(database, keyring, clock, random),
+            pushed=PushedRequests(database, keyring, clock, random),
+            launches=Launches(database, keyring, clock, random),
+            signing_keys=SigningKeys(database, keyring, clock, random),
+        )

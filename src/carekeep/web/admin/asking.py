@@ -1,0 +1,91 @@
+"""One administrator's request: decided once, then carried out and recorded, anew when something else came between."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from carekeep.access import Action, Decision, Target
+from carekeep.identity import Account
+from carekeep.storage import Prepared
+from carekeep.web.http import Response
+from carekeep.web.passage import Passage
+from carekeep.web.plain_json import Given, id_of, read_object, retried, told
+from carekeep.web.problems import problem
+from carekeep.web.services import Services
+
+LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change that is ready: what to commit, what to answer, and the ledger's sentence on it."""
+
+    prepared: Prepared[Any]
+    answer: Any
+    reason: str
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody who may do this. ``given`` is the body of the request."""
+
+    passage: Passage
+    action: Action
+    decision: Decision
+    given: Given
+
+    @property
+    def services(self) -> Services:
+        """The rooms."""
+        return self.passage.services
+
+    @property
+    def by(self) -> str:
+        """The id (hex) of the account that asks."""
+        return self.passage.principal.account_id
+
+    async def asker(self) -> Account:
+        """The account that asks. Raises 403 when it is gone."""
+        return await self.account(bytes.fromhex(self.by))
+
+    async def account(self, id_: bytes | None) -> Account:
+        """The account with this id. Raises 404."""
+        account = None if id_ is None else await self.services.accounts.get(id_)
+        if account is None:
+            raise problem(404, "not-found", "There is no account with this id.")
+        return account
+
+    async def change(self, work: Callable[[], Awaitable[Done]]) -> Response:
+        """Prepare, commit with the entry, answer. What other requests have cached is dropped with it."""
+
+        async def once() -> Response:
+            done = await work()
+            await self.passage.record(
+                self.action, "permitted", done.prepared, decision=self.decision, query=done.reason
+            )
+            self.services.generations.changed("accounts")
+            return told(done.answer, done.status)
+
+        return await retried(once)
+
+    async def show(self, facts: Any, reason: str) -> Response:
+        """Record that something was shown, and show it."""
+        await self.passage.record(self.action, "permitted", decision=self.decision, query=reason)
+        return told(facts)
+
+
+async def ask(passage: Passage, action: Action) -> Asked:
+    """Who asks, and whether they may. Raises 401, 403, 400."""
+    await passage.authenticate(action)
+    decision = await passage.demand(action, Target())
+    given = await read_object(passage.request) if passage.request.method == "POST" else Given({})
+    return Asked(passage, action, decision, given)
+
+
+def named(text: str) -> bytes:
+    """An id in the URL. Raises 404 for what cannot be one."""
+    found = id_of(text)
+    if found is None:
+        raise problem(404, "not-found", "Nothing can have the id in the URL.")
+    return found
