@@ -45,10 +45,11 @@ clean: ## Remove the environment and everything else that was made here
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Wheels only: the lock's packages all have them, and a bare machine has no compiler. The project itself is installed
-# by a link to src/, so that what is run is what was edited.
+# by a link to src/, so that what is run is what was edited. --no-deps: the lock is complete, and Debian's pip does not find
+# the hash of a package that another one wants with an extra.
 .venv/.ready-%: requirements/%.txt pyproject.toml $(IN_VENV)
 	@echo "Installing the $$(grep -c '==' $<) packages of $< into .venv (once; later calls start at once)."
-	@$(IN_VENV) -m pip install --quiet --only-binary :all: --require-hashes --requirement $< \
+	@$(IN_VENV) -m pip install --quiet --only-binary :all: --no-deps --require-hashes --requirement $< \
 	&& $(IN_VENV) -m pip install --quiet --no-deps --no-build-isolation --editable . \
 	|| { echo "The packages could not be installed; pip says why above. If it speaks of connections or of no matching" \
 	"distribution, this machine does not reach a Python package index: check the network, or pip's settings, and try again."; exit 1; }

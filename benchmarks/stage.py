@@ -52,7 +52,7 @@ FULL = Scale(
     entries=100_000,
     bundles=60,
     checks=3_000,
-    rounds=8,
+    rounds=5,
 )
 QUICK = Scale(
     seconds=1,

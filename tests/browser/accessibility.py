@@ -16,7 +16,7 @@ async def findings(page: Page) -> list[str]:
     for scheme in ("light", "dark"):
         for size in (NARROW, WIDE):
             await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            await page.set_viewport_size(size)
             where = f"{scheme}, {size['width']} px"
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append(f"{where}: wider than the screen")

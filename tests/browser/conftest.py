@@ -1,18 +1,14 @@
 """A real Chromium, and a real server that it visits: one of each for all tests of a process."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser
 
 from tests.browser.site import Site, running_site
-from tests.browser.visitor import ANY_PATIENCE_MS, Visitor, new_visitor
-
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.browser.visitor import CHROMIUM, Visitor, new_visitor, running_chromium
 
 NewVisitor = Callable[..., Awaitable[Visitor]]
 
@@ -27,16 +23,8 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 async def chromium(site: Site) -> AsyncIterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("Chromium is not installed here (Debian: apt-get install chromium)")
-    arguments = [
-        f"--host-resolver-rules=MAP *.example.org 127.0.0.1:{site.port}",
-        f"--ignore-certificate-errors-spki-list={site.key_digest}",
-        *(["--no-sandbox"] if os.geteuid() == 0 else []),
-    ]
-    expect.set_options(timeout=ANY_PATIENCE_MS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=arguments)
+    async with running_chromium(site) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import datetime
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ class Site:
         return self.services.ledger.open(sealed.leaf)[0]
 
     @contextlib.contextmanager
-    def with_services(self, **changes: Any) -> Any:
+    def with_services(self, **changes: Any) -> Iterator[None]:
         """Other services for a while."""
         before = self.services
         self.services = replace(before, **changes)
@@ -159,7 +159,7 @@ async def _serving(server: Server, port: int) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await serving
 
 
@@ -170,4 +170,6 @@ def _now() -> datetime.datetime:
 def _key_digest(certificate: Path) -> str:
     """By which the browser is told to trust this one key (``--ignore-certificate-errors-spki-list``)."""
     key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    return base64.b64encode(hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()).decode()
+    return base64.b64encode(
+        hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    ).decode()

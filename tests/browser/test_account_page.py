@@ -109,9 +109,7 @@ async def test_a_common_password_is_refused_with_its_reason(site: Site, visitor:
     assert await field.input_value() == ""
 
 
-async def test_another_password_ends_the_other_browsers(
-    site: Site, visitor: Visitor, new_browser: NewVisitor
-) -> None:
+async def test_another_password_ends_the_other_browsers(site: Site, visitor: Visitor, new_browser: NewVisitor) -> None:
     person = await site.person()
     other = await new_browser()
     await other.at_home(person)

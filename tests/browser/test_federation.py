@@ -40,7 +40,7 @@ def joined(site: Site, directory: Directory, *, creates: bool) -> Iterator[None]
     """The site as it is with ``[federation.hospital]`` in its settings."""
     provider = Provider(
         name="hospital",
-        title="the hospital’s directory",
+        title="the directory of the hospital",
         issuer=directory.issuer,
         client_id="carekeep",
         client_secret=Secret("between us"),
@@ -56,7 +56,7 @@ def joined(site: Site, directory: Directory, *, creates: bool) -> Iterator[None]
 
 async def sign_in_there(visitor: Visitor, subject: str) -> None:
     await visitor.open("/sign-in?next=/account")
-    await visitor.page.get_by_role("link", name="Sign in with the hospital’s directory").click()
+    await visitor.page.get_by_role("link", name="Sign in with the directory of the hospital").click()
     await visitor.page.locator("input[name=sub]").fill(subject)
     await visitor.page.get_by_role("button").first.click()
 
@@ -87,9 +87,7 @@ async def test_somebody_whose_role_means_nothing_here_is_not(
         visitor.troubles.clear()
 
 
-async def test_an_answer_is_taken_in_the_browser_that_asked(
-    site: Site, visitor: Visitor, directory: Directory
-) -> None:
+async def test_an_answer_is_taken_in_the_browser_that_asked(site: Site, visitor: Visitor, directory: Directory) -> None:
     """Login CSRF: a callback's link that an attacker made signs nobody else in."""
     with joined(site, directory, creates=True):
         begun = await site.services.relying_party.begin("hospital", "/account")

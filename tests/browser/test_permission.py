@@ -37,7 +37,9 @@ async def with_app(visitor: Visitor) -> Visitor:
     """The app's site, to which the browser is sent back; it only says hello."""
 
     async def hello(route: Route) -> None:
-        await route.fulfill(body="<!doctype html><title>The app</title><link rel=icon href=data:,>", content_type="text/html")
+        await route.fulfill(
+            body="<!doctype html><title>The app</title><link rel=icon href=data:,>", content_type="text/html"
+        )
 
     await visitor.context.route("https://app.example.org/**", hello)
     return visitor

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 import pytest
+from playwright._impl._api_structures import SetCookieParam
 
 from carekeep.identity import Kind
 from tests.browser.conftest import NewVisitor
@@ -151,7 +152,7 @@ async def test_an_old_sign_in_is_renewed_before_a_form_changes_anything(site: Si
 
 
 async def test_nobody_is_sent_to_another_origin(site: Site, visitor: Visitor) -> None:
-    """Open redirects: whatever ``next`` says, the way ends at this origin. (More of them: tests/web/sign_in.)"""
+    """Open redirects: whatever ``next`` says, the way ends at this origin."""
     person = await site.person(kind=Kind.PATIENT, totp_key=None)
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
@@ -162,7 +163,7 @@ async def test_nobody_is_sent_to_another_origin(site: Site, visitor: Visitor) ->
     assert all(url.startswith((f"{SIGN_IN}/", "data:,")) for url in asked), asked
 
 
-def _planted(value: str) -> dict[str, object]:
+def _planted(value: str) -> SetCookieParam:
     return {
         "name": "__Host-session",
         "value": value,

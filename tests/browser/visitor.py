@@ -1,13 +1,17 @@
 """Somebody at a real browser."""
 
 import contextlib
+import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, CDPSession, Error, Page, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, Error, Page, async_playwright, expect
 
 from tests.browser.site import SIGN_IN, Person, Site
 
+CHROMIUM = Path("/usr/bin/chromium")
 ANY_PATIENCE_MS = 5_000
 # The browser says so of every answer that is a refusal; those are what many tests are about.
 _EXPECTED = "Failed to load resource: the server responded with a status of"
@@ -112,6 +116,21 @@ class Visitor:
         """On one's own page."""
         await self.fill("Name of the new passkey", name)
         await self.press("Add a passkey")
+
+
+@contextlib.asynccontextmanager
+async def running_chromium(site: Site) -> AsyncIterator[Browser]:
+    """A browser to which names below example.org are the site, and that trusts the site's key and no other."""
+    arguments = [
+        f"--host-resolver-rules=MAP *.example.org 127.0.0.1:{site.port}",
+        f"--ignore-certificate-errors-spki-list={site.key_digest}",
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    ]
+    expect.set_options(timeout=ANY_PATIENCE_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=arguments)
+        yield browser
+        await browser.close()
 
 
 async def new_visitor(browser: Browser, site: Site, **given: Any) -> Visitor:

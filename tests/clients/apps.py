@@ -10,10 +10,15 @@ import httpx
 from tests.running import Demo
 
 
-def command(server: Demo, *words: str | Path) -> str:
-    """What ``carekeep`` says on the machine of a running server; it must end well."""
+def run(server: Demo, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """``carekeep`` on the machine of a running server."""
     arguments = [sys.executable, "-m", "carekeep", "--home", server.state["home"], *words]
-    ran = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+
+
+def command(server: Demo, *words: str | Path) -> str:
+    """What ``carekeep`` says there; it must end well."""
+    ran = run(server, *words)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
 

@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +29,7 @@ from tests.clients.test_node import NODE, NPM, PATIENCE_S
 from tests.running import Demo
 
 HERE = Path(__file__).parent / "smart"
+GUIDE = Path(__file__).parents[2] / "docs" / "smart.md"
 CHROMIUM = Path("/usr/bin/chromium")
 PACKAGE = "fhirclient@2.6.3"
 INTEGRITY = "CirZixcwWelbkIXxpxlNQx5+ZdJirl6F1s4y4yvA1X7hHAkr9n99aVHaMi0wX+97nATjKQ65X6NB5as/wZoJzg=="  # SHA-512
@@ -40,12 +43,25 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The origin of an app's pages, with the client as its makers built it for browsers."""
+def script(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The client as its makers built it for browsers."""
+    return _client(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def pages(script: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The origin of an app's pages."""
     folder = tmp_path_factory.mktemp("smart")
     for file in HERE.glob("*.html"):
         shutil.copy(file, folder)
-    (folder / "fhir-client.js").write_bytes(_client(tmp_path_factory.mktemp("package")))
+    (folder / "fhir-client.js").write_bytes(script)
+    with serving(folder) as origin:
+        yield origin
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The origin at which the files of a folder are."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -161,7 +177,12 @@ def test_a_patient_starts_an_app_and_signs_in_by_password_and_code(server: Demo,
 def test_a_patient_starts_an_app_and_signs_in_by_passkey(server: Demo, pages: str, page: Page) -> None:
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "automaticPresenceSimulation": True}
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "automaticPresenceSimulation": True,
+    }
     options |= {"hasUserVerification": True, "isUserVerified": True}
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     page.goto(f"{server.state['auth_url']}/account")
@@ -195,3 +216,24 @@ def test_a_clinician_starts_an_app_from_an_open_chart(server: Demo, pages: str, 
     assert (told["patient"], told["rotated"], told["listed"]) == (patient, True, 403), told
     assert told["user"].startswith("Practitioner/")
     assert "launch/patient" not in told["scope"].split()
+
+
+def test_the_app_of_the_guide_works_as_it_is_written(server: Demo, script: bytes, page: Page, tmp_path: Path) -> None:
+    """``docs/smart.md``, step by step; only the ports are others."""
+    guide = GUIDE.read_text(encoding="utf-8")
+    (scopes,) = set(re.findall(r"My first app.*\n.*--scopes \"(.*)\"", guide))
+    client = add_app(server, "My first app", "--redirect-uri", "http://127.0.0.1:8765/", "--scopes", scopes)
+    (written,) = re.findall(r"```html\n(.*?)```", guide, re.DOTALL)
+    shown = written.replace("CLIENT_ID", client).replace("https://localhost:8443", server.state["base_url"])
+    (tmp_path / "index.html").write_text(shown, encoding="utf-8")
+    (tmp_path / "fhir-client.pure.min.js").write_bytes(script)
+    with serving(tmp_path) as origin:
+        page.goto(origin)
+        signed_in(page, server, "nurse")  # who has the patient in care, and chooses them
+        name = next(each["patient_name"] for each in server.state["scenes"] if each["key"] == "nurse")
+        page.get_by_label("Name").fill(name.split()[-1])
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("button", name=f"Choose {name}").first.click()
+        page.get_by_role("button", name="Allow", exact=True).click()
+        expect(page.locator("#out")).to_contain_text(name.split()[-1])
+        assert len(page.locator("#out").inner_text().splitlines()) > 1

@@ -19,12 +19,12 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from carekeep.encryption import Secret, totp_code
-from tests.clients.apps import add_app, command, trusting
+from tests.clients.apps import add_app, command, run, trusting
 from tests.running import Demo
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 REDIRECT = "http://127.0.0.1:53682/callback"  # of a port that the app found free; its path is registered
-SCOPES = "launch/patient patient/Patient.r"
+SCOPES = "openid fhirUser user/Patient.r"
 
 
 @pytest.fixture
@@ -84,6 +84,31 @@ def test_a_service_reads_and_changes_its_key_between_two_calls(
     assert [asked(server, http, client, key, algorithm).status_code for key in (old, new)] == [400, 200]
 
 
+def test_a_service_that_registers_itself_waits_until_somebody_says_as_whom_it_acts(
+    server: Demo, http: httpx.Client
+) -> None:
+    key, algorithm = key_pair("ES384", "mine")
+    metadata = {
+        "client_name": "A feed from elsewhere",
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key.as_dict(private=False)]},
+        "scope": "system/Patient.rs",
+    }
+    registered = http.post(f"{server.state['base_url']}/oauth/register", json=metadata)
+    assert (registered.status_code, registered.json()["status"]) == (201, "pending")
+    client = registered.json()["client_id"]
+    assert asked(server, http, client, key, algorithm).json()["error"] == "invalid_client"
+    refused = run(server, "app", "approve", client)
+    assert (refused.returncode, "as which account" in refused.stderr) == (3, True)
+    assert run(server, "app", "approve", client, "--account", "physician").returncode == 3
+    assert asked(server, http, client, key, algorithm).json()["error"] == "invalid_client"
+    command(server, "app", "approve", client, "--account", "registry")
+    answer = asked(server, http, client, key, algorithm)
+    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert http.get(f"{server.fhir_url}/Patient", headers=bearer).json()["entry"]
+
+
 def test_the_service_of_the_demo_exports_in_bulk(server: Demo, http: httpx.Client) -> None:
     """By the command that its welcome shows."""
     (feed,) = [each for each in server.state["apps"] if each["key_file"] is not None]
@@ -98,9 +123,7 @@ def test_the_service_of_the_demo_exports_in_bulk(server: Demo, http: httpx.Clien
         assert time.monotonic() < end
         time.sleep(0.1)
     lines = [
-        line
-        for file in status.json()["output"]
-        for line in http.get(file["url"], headers=headers).text.splitlines()
+        line for file in status.json()["output"] for line in http.get(file["url"], headers=headers).text.splitlines()
     ]
     assert {orjson.loads(line)["resourceType"] for line in lines} == {"Patient"}
 
@@ -172,12 +195,13 @@ def hidden(page: str, name: str) -> str:
 
 
 def test_a_token_is_worth_nothing_without_the_key_that_it_is_bound_to(server: Demo, http: httpx.Client) -> None:
-    (app,) = [each for each in server.state["apps"] if each["name"] == "Pocket Chart"]
+    client = add_app(server, "A tool on a desk", "--redirect-uri", "http://127.0.0.1/callback", "--scopes", SCOPES)
+    patient = next(each["patient_id"] for each in server.state["scenes"] if each["key"] == "nurse")
     key, thief, verifier = ECKey.generate_key("P-256"), ECKey.generate_key("P-256"), secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     parameters = {
         "response_type": "code",
-        "client_id": app["client_id"],
+        "client_id": client,
         "redirect_uri": REDIRECT,
         "scope": SCOPES,
         "state": "mine",
@@ -186,12 +210,12 @@ def test_a_token_is_worth_nothing_without_the_key_that_it_is_bound_to(server: De
         "code_challenge_method": "S256",
         "dpop_jkt": key.thumbprint(),
     }
-    told = code_for(server, http, "patient", parameters)
+    told = code_for(server, http, "psychiatrist", parameters)
     assert (told["state"], told["iss"]) == ("mine", server.state["auth_url"])
 
     endpoint = f"{server.state['base_url']}/oauth/token"
     form = {"grant_type": "authorization_code", "code": told["code"], "redirect_uri": REDIRECT}
-    form |= {"client_id": app["client_id"], "code_verifier": verifier}
+    form |= {"client_id": client, "code_verifier": verifier}
     asked_for = http.post(endpoint, data=form, headers={"DPoP": proof(key, "POST", endpoint)})
     assert asked_for.json()["error"] == "use_dpop_nonce"
     nonce = asked_for.headers["dpop-nonce"]
@@ -199,7 +223,7 @@ def test_a_token_is_worth_nothing_without_the_key_that_it_is_bound_to(server: De
     assert answer.status_code == 200, answer.text
     assert answer.json()["token_type"] == "DPoP"  # noqa: S105 - a type
 
-    token, url = answer.json()["access_token"], f"{server.fhir_url}/Patient/{answer.json()['patient']}"
+    token, url = answer.json()["access_token"], f"{server.fhir_url}/Patient/{patient}"
     own = for_token(key, token, url, nonce)
     assert http.get(url, headers=own).status_code == 200
     assert http.get(url, headers=own).status_code == 401  # a proof is good once

@@ -9,6 +9,7 @@ import pytest
 
 from carekeep.encryption import Argon2Cost, Secret, at_low_priority, hash_password, verify_password
 from carekeep.encryption.argon2 import argon2_key
+from carekeep.encryption.low_priority import NICENESS
 
 LANES = Argon2Cost(memory_kib=256, iterations=1, lanes=4)
 PATIENCE_S = 60.0
@@ -26,7 +27,7 @@ async def test_the_answer_or_the_error() -> None:
 
 async def test_the_thread_steps_back_and_nobody_else() -> None:
     mine = niceness()
-    assert await at_low_priority(niceness) == (max(mine, 15) if sys.platform == "linux" else mine)
+    assert await at_low_priority(niceness) == (max(mine, NICENESS) if sys.platform == "linux" else mine)
     assert niceness() == mine
     assert await asyncio.to_thread(niceness) == mine
 

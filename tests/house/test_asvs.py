@@ -100,7 +100,7 @@ REQUIREMENTS = asvs_page.read()
 
 
 @cache
-def tests_in(file: Path) -> frozenset[str]:
+def ids_in(file: Path) -> frozenset[str]:
     """The tests of a file as node ids name them, without running it."""
     return frozenset(_names(file))
 
@@ -120,7 +120,7 @@ def _names(file: Path) -> Iterator[str]:
 def is_there(node_id: str) -> bool:
     name, _, test = node_id.partition("::")
     file = ROOT / name
-    return file.is_file() and file.is_relative_to(ROOT / "tests") and test in tests_in(file)
+    return file.is_file() and file.is_relative_to(ROOT / "tests") and test in ids_in(file)
 
 
 def faults(requirement: Requirement) -> list[str]:

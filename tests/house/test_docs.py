@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import commands_page, settings_page
+from scripts import asvs_page, commands_page, limits_page, settings_page
 from tests.house.tree import ROOT
 
-PAGES = {"docs/commands.md": commands_page.text, "docs/settings.md": settings_page.text}
+PAGES = {
+    "docs/asvs.md": asvs_page.text,
+    "docs/commands.md": commands_page.text,
+    "docs/limits.md": limits_page.text,
+    "docs/settings.md": settings_page.text,
+}
 
 
 @pytest.mark.parametrize("page", PAGES)

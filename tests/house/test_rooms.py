@@ -16,7 +16,7 @@ SHORTEST_DOCSTRING_LINES = 2
 EMPTY_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "base"})
 
 # Beside the rooms' own folders, tests/ has these.
-OTHER_TESTS = frozenset({"benchmarks", "clients", "house", "plugins", "promises"})
+OTHER_TESTS = frozenset({"benchmarks", "browser", "clients", "house", "plugins", "promises"})
 
 
 @pytest.mark.parametrize("room", room_names())

@@ -6,7 +6,7 @@ import pytest
 
 from carekeep.encryption import Secret
 from carekeep.identity import Kind
-from carekeep.identity.apps.client import Client, ClientAuthentication
+from carekeep.identity.apps.client import CLIENT_CREDENTIALS, Client, ClientAuthentication
 from carekeep.storage import Conflict
 from tests.web.admins import ask, new_account, sign_in, two_administrators
 from tests.web.clinic import Answer, Clinic, Json, on_sqlite, open_clinic
@@ -209,6 +209,38 @@ async def test_an_app_is_approved_and_disabled(clinic: Clinic) -> None:
     assert (disabled.status, disabled.json["state"]) == (200, "disabled")
     assert disabled.entry is not None
     assert disabled.entry.policies == ("devices.manage",)
+
+
+async def test_an_app_that_acts_for_itself_is_approved_with_an_account_only(clinic: Clinic) -> None:
+    await sign_in(clinic, "administrator")
+    clients = clinic.system.services.apps.clients
+    client = Client(
+        id=clients.new_id(),
+        name="Feed",
+        authentication=ClientAuthentication.PRIVATE_KEY_JWT,
+        created_ms=clients.now(),
+        grant_types=(CLIENT_CREDENTIALS,),
+        scopes="system/Device.rs",
+        keys_uri="https://feed.example.org/keys",
+    )
+    await clinic.record("registered", clients.prepare_create(client))
+    approve = f"/admin/clients/{client.id}/approve"
+    without = await ask(clinic, "POST", approve)
+    denied(without)
+    assert "client_credentials" in without.said
+    denied(await ask(clinic, "POST", approve, {"account": clinic.accounts["physician"].id.hex()}))
+    denied(await ask(clinic, "POST", approve, {"account": "0" * 32}), 404)
+    denied(await ask(clinic, "POST", approve, {"account": 1}), 400)
+    # Who sees no record would else approve an app of their own that sees all of them.
+    denied(await ask(clinic, "POST", approve, {"account": clinic.accounts["engine"].id.hex()}), 403)
+    found = await clients.get(client.id)
+    assert found is not None
+    assert not found.is_approved
+    account = await new_account(clinic, "feed", Kind.APP)
+    approved = await ask(clinic, "POST", approve, {"account": account.id.hex()})
+    assert (approved.status, approved.json["account"]) == (200, account.id.hex())
+    assert approved.entry is not None
+    assert account.id.hex() in (approved.entry.query or "")
 
 
 @on_sqlite

@@ -68,6 +68,7 @@ class SignIn:
         code was used by another request meanwhile (or the account changed): nobody signed in.
         """
         line = self._known if self._throttle.knows(login, known_browser) else self._strangers
+        account: Account | None = None
         try:
             async with line.turn():
                 account = await self._accounts.find(login)

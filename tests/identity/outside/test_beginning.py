@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from carekeep.identity.outside import Fetched, RelyingParty
-from tests.identity.conftest import Office
 from tests.identity.outside.test_relying_party import CALLBACK, HOSPITAL
+from tests.identity.people import Office
 
 METADATA = {
     "issuer": HOSPITAL.issuer,

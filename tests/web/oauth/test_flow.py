@@ -331,3 +331,16 @@ async def test_the_ledger_speaks_of_every_row_and_finds_one_that_was_put_in(desk
 async def findings(desk: Desk) -> list[Finding]:
     found = [step for check in checks(desk.clinic.system, None) async for step in check.run()]
     return [step for step in found if isinstance(step, Finding)]
+
+
+async def test_a_public_app_need_not_name_itself_at_a_refresh(desk: Desk) -> None:
+    """SMART's own JavaScript client does not (App Launch 2.2.0 lists no ``client_id`` there)."""
+    token = (await desk.tokens(await desk.client()))["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    assert (await desk.post("token", form)).status == 200
+    again = await desk.post("token", form)  # by whoever has a copy: the family ends as it does with a name
+    assert (again.error, again.entry is not None and again.entry.outcome) == ("invalid_grant", "denied")
+    token = (await desk.tokens(await desk.confidential()))["refresh_token"]
+    unproven = await desk.post("token", form | {"refresh_token": token})
+    assert unproven.error == "invalid_client"
+    assert (await desk.post("token", form | {"refresh_token": "ck"})).error == "invalid_client"

@@ -69,7 +69,7 @@ class Screenless:
         headers: Iterable[Header] = OWN_PAGE,
         as_: bytes = FORM,
     ) -> Page:
-        """Send a form, or with ``as_=JSON`` JSON, as a page of the same origin does unless ``headers`` say otherwise."""
+        """Send a form, or with ``as_=JSON`` JSON, as a page of the same origin does; ``headers`` may say otherwise."""
         if isinstance(body, bytes):
             content = body
         else:
@@ -81,9 +81,7 @@ class Screenless:
         given = [(b"host", HOST), *headers]
         if self.kept:
             given.append((b"cookie", "; ".join(f"{name}={value}" for name, value in self.kept.items()).encode()))
-        reply = await knock(
-            self.clinic, method, place.encode(), query.encode(), body=[body], headers=given, who=None
-        )
+        reply = await knock(self.clinic, method, place.encode(), query.encode(), body=[body], headers=given, who=None)
         named = reply.headers.get(b"x-ledger-entry")
         entry = await self.clinic.entry(named.decode()) if named else None
         page = Page(reply.status, reply.all_headers, reply.body, entry)
@@ -120,7 +118,9 @@ def code(clinic: Clinic, person: Known) -> str:
     return totp_code(person.key, clinic.time())
 
 
-async def sign_in(clinic: Clinic, person: Known, browser: Screenless | None = None, next_: str = "/account") -> Screenless:
+async def sign_in(
+    clinic: Clinic, person: Known, browser: Screenless | None = None, next_: str = "/account"
+) -> Screenless:
     """A browser in which they are signed in."""
     browser = browser or Screenless(clinic)
     form = {"login": person.login, "password": PASSWORD, "code": code(clinic, person), "next": next_}

@@ -31,7 +31,7 @@ async def test_whoever_one_claims_to_be_the_answer_is_the_same(clinic: Clinic) -
     for form in tries:
         page = await Screenless(clinic).post("/sign-in", form)
         text = re.sub(r'nonce="[0-9a-f]{32}"', "", page.text).replace(f'value="{form["login"]}"', "")
-        names = tuple(name for name, _ in page.headers if name not in {b"x-request-id"})
+        names = tuple(name for name, _ in page.headers if name != b"x-request-id")
         seen.add((page.status, text, names))
         assert page.entry is not None
         reasons.append((page.entry.outcome, page.entry.reason))
@@ -129,7 +129,9 @@ async def test_broken_authorization_requests_lead_nowhere(clinic: Clinic, query:
     assert page.status == 400
 
 
-@pytest.mark.parametrize("login", ["", " ", "a" * 5_000, "\x00", "\ud7ff", "'; DROP TABLE account; --", "Ａｄａ", "a\nb"])
+@pytest.mark.parametrize(
+    "login", ["", " ", "a" * 5_000, "\x00", "\ud7ff", "'; DROP TABLE account; --", "\uff21da", "a\nb"]
+)
 async def test_logins_that_nobody_has(clinic: Clinic, login: str) -> None:
     page = await Screenless(clinic).post("/sign-in", {"login": login, "password": PASSWORD})
     assert page.status == 401

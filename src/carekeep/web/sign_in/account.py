@@ -81,7 +81,8 @@ async def page(to: Visit, *, trouble: Trouble | None = None, totp_key: Secret | 
         "devices": [_device(each) for each in await services.devices.of_account(account.id) if _is_in_use(each)],
         "apps": [await _app(to, grant) for grant in await services.apps.grants.of_account(account.id)],
     }
-    await to.passage.record(Action.SESSION, "permitted", reason="looked at their own sign-ins, devices and apps")
+    if to.passage.entry_id is None:  # else what could not be done is recorded, and that this page was the answer
+        await to.passage.record(Action.SESSION, "permitted", reason="looked at their own sign-ins, devices and apps")
     return to.pages.page("account.html", status=422 if trouble else 200, **values)
 
 
