@@ -69,13 +69,15 @@ this page is not what the data says (`tests/house/test_asvs.py`, `tests/house/te
 
 ## What is claimed
 
-- **Level 3 is aimed for** in the portal, the console, the command line, devices and SMART Backend Services. It is **not
-  met yet**: the table counts what is missing.
-- **Level 2** for third-party SMART apps. V10.4.13, V10.4.14 and V10.4.16 (pushed requests, bound tokens, clients that
-  prove themselves with a key) cannot be met by SMART public apps: theirs are opaque bearer tokens that last ten minutes
-  at most, narrow, and watched.
+- **Level 3 is aimed for** in the portal, the console, the command line, devices and SMART Backend Services, **level 2**
+  for third-party SMART apps. V10.4.13, V10.4.14 and V10.4.16 (pushed requests, bound tokens, clients that prove
+  themselves with a key) cannot be met by SMART public apps: theirs are opaque bearer tokens that last ten minutes at
+  most, narrow, and watched.
+- **None of the levels is met yet.** What is missing is listed below, the lowest level first.
 - Nothing is claimed of what software alone cannot do: memory that the processor encrypts, a domain on the browsers'
   preload list, a hardware key for every person.
+
+This is our own assessment. Nobody else has verified it.
 
 | word | what it means |
 |---|---|

@@ -120,9 +120,9 @@ class Visitor:
 
 @contextlib.asynccontextmanager
 async def running_chromium(site: Site) -> AsyncIterator[Browser]:
-    """A browser to which names below example.org are the site, and that trusts the site's key and no other."""
+    """A browser to which names below example.org are the site, and that reaches nothing but this machine."""
     arguments = [
-        f"--host-resolver-rules=MAP *.example.org 127.0.0.1:{site.port}",
+        f"--host-resolver-rules=MAP *.example.org 127.0.0.1:{site.port}, MAP * ~NOTFOUND, EXCLUDE localhost",
         f"--ignore-certificate-errors-spki-list={site.key_digest}",
         *(["--no-sandbox"] if os.geteuid() == 0 else []),
     ]

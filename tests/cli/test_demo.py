@@ -1,6 +1,8 @@
 """``carekeep demo`` as an outside harness uses it: started as a process, spoken to by the state that it writes."""
 
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,3 +60,13 @@ def test_older_tls_is_refused(demo: Demo) -> None:
     trust.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises(httpx.ConnectError), httpx.Client(verify=trust) as old:
         old.get(f"{demo.state['base_url']}/healthz")
+
+
+def test_the_state_names_the_apps_and_a_code_is_to_be_had(demo: Demo) -> None:
+    chart, feed = demo.state["apps"]
+    assert (chart["name"], chart["key_file"], feed["account"]) == ("Pocket Chart", None, "registry")
+    words = [sys.executable, "-m", "carekeep", "demo", "--folder", demo.state["home"], "--code"]
+    code = subprocess.run([*words, "nurse"], capture_output=True, text=True, check=True).stdout.strip()
+    assert (len(code), code.isdecimal()) == (6, True)
+    unknown = subprocess.run([*words, "nobody"], capture_output=True, text=True, check=False)
+    assert (unknown.returncode, "physician" in unknown.stderr) == (3, True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-NICENESS = 17
+NICENESS = 15
 """A thread gets 1/45 of what one at 0 gets of a core that both want (sched(7)): four of them, a twelfth of the core."""
 
 P = ParamSpec("P")

@@ -6,6 +6,7 @@ from typing import Any
 
 import fhirpathpy
 import pytest
+from fhirpathpy.engine.nodes import TypeInfo
 from fhirpathpy.models import models
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,13 @@ NO_ORACLE = {
     "rng-2"
 }  # it compares quantities, which FHIRPath cannot without knowing units; tested in test_validation.py
 TYPES = sorted(RESOURCE_TYPES | DATATYPES)
+
+
+@pytest.fixture(autouse=True)
+def oracle_left_as_found() -> Iterator[None]:
+    """The library remembers the model of its last evaluation for the whole process: other tests shall not see it."""
+    yield
+    TypeInfo.model = None
 
 
 def invariants() -> Iterator[Any]:
