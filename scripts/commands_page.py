@@ -18,7 +18,10 @@ or problems were found, 2 wrong usage, 3 could not do it, 130 interrupted.
 
 def text() -> str:
     """The whole page."""
-    context = click.Context(carekeep, info_name="carekeep", max_content_width=100, terminal_width=100)
+    # With the settings of the real command: click keeps a command's help option as it was first asked for.
+    context = click.Context(
+        carekeep, info_name="carekeep", max_content_width=100, terminal_width=100, **carekeep.context_settings
+    )
     parts = [_HEAD, _help(context, "carekeep")]
     for name in carekeep.list_commands(context):
         command = carekeep.get_command(context, name)

@@ -60,7 +60,9 @@ def test_only_an_app_with_keys_changes_them(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("content", ["no JSON", "{}", json.dumps({"kty": "oct", "k": "c2VjcmV0"})])
+@pytest.mark.parametrize(
+    "content", ["no JSON", "{}", json.dumps({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"})]
+)
 def test_a_token_is_not_asked_for_with_what_is_no_private_key(run: Run, tmp_path: Path, content: str) -> None:
     key = tmp_path / "feed.key"
     key.write_text(content)

@@ -64,9 +64,8 @@ def demo(
     """Load a simulated hospital and serve it at https://localhost:8443.
 
     \b
-    Examples:
-      carekeep demo --patients 50 --state demo.json
-      carekeep demo --code physician
+    Example: carekeep demo --patients 50 --state demo.json
+    Example: carekeep demo --code physician
     """
     home = folder.absolute()
     if login is not None:
