@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,6 +17,7 @@ from carekeep.identity.posture import Minimums, PostureRefused
 
 FILE_NAME = "carekeep.toml"
 _LAST_PORT = 65535
+_HTTPS = 443
 MOST_WORKERS = 64
 
 
@@ -182,7 +183,16 @@ def load_settings(home: Path) -> Settings:
             raise SettingsError(f"{path}: {name} must be a {wanted}, not a {type(value).__name__}.")
     settings = Settings(home, **values)
     _check(settings, path)
-    return settings
+    return replace(settings, base_url=_origin(settings.base_url), auth_url=_origin(settings.auth_url))
+
+
+def _origin(url: str) -> str:
+    """An origin as browsers write it (RFC 6454 §6.2), since it is compared with theirs; nothing stays nothing."""
+    if not url:
+        return url
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"https://{host}" + ("" if parts.port in {None, _HTTPS} else f":{parts.port}")
 
 
 # Settings that are tables, each read by the room that it is for.

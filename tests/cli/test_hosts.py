@@ -32,11 +32,24 @@ def loaded(home: Path, text: str) -> Settings:
         ('base_url = "https://records.example.org"', "https://auth.records.example.org"),
         ('base_url = "https://records.example.org:9443/"', "https://auth.records.example.org:9443"),
         ('auth_url = "https://login.example.org"', "https://login.example.org"),
+        ('auth_url = "https://Login.Example.org:443/"', "https://login.example.org"),
+        ('base_url = "https://Records.example.org:443"', "https://auth.records.example.org"),
         ('base_url = "https://10.1.2.3"\nauth_url = "https://login.example.org"', "https://login.example.org"),
     ],
 )
 def test_where_people_sign_in(tmp_path: Path, text: str, url: str) -> None:
+    """As browsers write their ``Origin``, which it is compared with."""
     assert loaded(tmp_path, text).sign_in_url == url
+
+
+@pytest.mark.parametrize("url", ["https://records.example.org/", "https://RECORDS.example.org:443"])
+def test_the_base_of_fhir_has_one_way_to_be_written(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, f'base_url = "{url}"').fhir_url == "https://records.example.org/fhir"
+
+
+def test_an_address_keeps_its_brackets(tmp_path: Path) -> None:
+    text = 'base_url = "https://[::1]:8443"\nauth_url = "https://login.example.org"'
+    assert loaded(tmp_path, text).base_url == "https://[::1]:8443"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from carekeep.identity.apps.grant import new_handle, new_refresh_token
-from carekeep.identity.apps.tickets import new_ticket
+from carekeep.identity.apps.tickets import new_secret
 from carekeep.identity.browser_session_rows import new_cookie
 from carekeep.identity.invitations import Invitations
 from carekeep.identity.token_rows import new_token
@@ -29,7 +29,7 @@ MADE: dict[str, Callable[[Random], str]] = {
     "cookie of a session": new_cookie,
     "first refresh token": refresh_token,
     "next refresh token": next_refresh_token,
-    "authorization code, launch, pushed request": lambda random: new_ticket(random, 0).secret.reveal_text(),
+    "authorization code, launch, pushed request": lambda random: new_secret(random).reveal_text(),
 }
 
 

@@ -67,6 +67,7 @@ class Principal:
     (NIST SP 800-63B-4), 1 to 3. ``authenticated_ms``: when that was, in milliseconds since 1970 (UTC); ``methods``: by
     what (RFC 8176). ``app``: the app that acts; None for a person's own session. ``grants``: what the app was given by
     name. ``delegation``: None where nothing narrows what the policies permit. ``device``: None when it is not known.
+    ``parent``: what the session came from, and ends with (see ``Session``).
     """
 
     account_id: str
@@ -82,12 +83,21 @@ class Principal:
     binding: Binding | None = None
     delegation: Delegation | None = None
     device: DeviceStanding | None = None
+    parent: bytes | None = None
 
     def as_session(self) -> "Session":
         """What work that outlives the request remembers, so that it is decided as the request was."""
         device = self.device.id if self.device else None
         return Session(
-            self.session, self.assurance, self.authenticated_ms, 0, self.methods, self.binding, self.delegation, device
+            self.session,
+            self.assurance,
+            self.authenticated_ms,
+            0,
+            self.methods,
+            self.binding,
+            self.delegation,
+            device,
+            self.parent,
         )
 
 
@@ -131,10 +141,14 @@ class Session:
             facts["device"] = self.device
         return facts
 
+    def kept(self) -> dict[str, Any]:
+        """``facts``, and what the session came from: for work that outlives its request, which has no column for it."""
+        return self.facts() | ({"parent": self.parent.hex()} if self.parent else {})
+
     @classmethod
     def read(cls, session: str, expires_ms: int, facts: dict[str, Any], parent: bytes | None = None) -> "Session":
         """The session of which ``facts`` are kept."""
-        binding = facts.get("binding")
+        binding, above = facts.get("binding"), facts.get("parent")
         delegation = facts.get("delegation")
         return cls(
             session,
@@ -145,7 +159,7 @@ class Session:
             Binding(BindingKind(binding[0]), binding[1]) if binding else None,
             Delegation(**delegation) if delegation else None,
             facts.get("device"),
-            parent,
+            bytes.fromhex(above) if above else parent,
         )
 
 
@@ -166,4 +180,5 @@ def principal_of(account: Account, session: Session, device: DeviceStanding | No
         binding=session.binding,
         delegation=session.delegation,
         device=device,
+        parent=session.parent,
     )

@@ -46,15 +46,21 @@ class Housekeeping:
         """One turn. What was over for a day goes: until then a refusal can still say that it expired."""
         services, now = self._services, self._services.clock()
         before = now - _DAY_MS
-        await self._recorded("expired tokens", await services.tokens.prepare_purge(before))
-        await self._recorded("browsers' sessions", await services.browser_sessions.prepare_purge(before))
-        await self._recorded("grants of apps", await services.apps.grants.prepare_purge(before))
-        await self._quietly(await services.throttle.prepare_purge(now))
-        await self._quietly(await services.replays.prepare_purge())
+        await self._recorded("expired tokens", lambda: services.tokens.prepare_purge(before))
+        await self._recorded("browsers' sessions", lambda: services.browser_sessions.prepare_purge(before))
+        await self._recorded("grants of apps", lambda: services.apps.grants.prepare_purge(before))
+        counts = await services.throttle.prepare_purge(now)
+        await services.database.commit(counts.steps)
+        while (used := await services.replays.prepare_purge()).steps:
+            await services.database.commit(used.steps)
 
-    async def _recorded(self, what: str, gone: Prepared[int]) -> None:
-        if not gone.steps:
-            return
+    async def _recorded(self, what: str, prepare: Callable[[], Awaitable[Prepared[int]]]) -> None:
+        """Batch after batch: more may end in a minute than one entry should speak of."""
+        while (gone := await prepare()).steps:
+            if not await self._record(what, gone):
+                return
+
+    async def _record(self, what: str, gone: Prepared[int]) -> bool:
         entry = Entry(
             action=EXPIRED,
             agent=Agent(account="", role="server"),
@@ -67,8 +73,5 @@ class Housekeeping:
         try:
             await self._services.ledger.record(entry, gone)
         except Conflict:  # one ended in this moment by itself; the next turn finds the rest
-            return
-
-    async def _quietly(self, gone: Prepared[object]) -> None:
-        if gone.steps:
-            await self._services.database.commit(gone.steps)
+            return False
+        return True

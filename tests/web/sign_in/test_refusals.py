@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from carekeep.identity import SignedIn
 from tests.web.clinic import Clinic, on_sqlite
 from tests.web.sign_in.pages import FORM, JSON, PASSWORD, Page, Screenless, code, new_person, sign_in
 
@@ -225,6 +226,23 @@ async def test_a_script_is_told_where_to_sign_in(clinic: Clinic, path: str) -> N
     assert page.json["location"] == "/sign-in?next=%2Faccount&again=1"
     assert page.entry is not None
     assert page.entry.outcome == "denied"
+
+
+async def test_one_factor_makes_no_stronger_way_in(clinic: Clinic) -> None:
+    """Let in by a directory with one factor, or by a password alone: then the account's second factor comes first."""
+    person = await new_person(clinic)
+    browser, services = Screenless(clinic), clinic.system.services
+    weak = services.browser_sessions.prepare_start(SignedIn(person.account, 1, ("fed",)), address=None)
+    await clinic.record("signed in by a directory", weak)
+    browser.kept["__Host-session"] = weak.value.cookie.reveal_text()
+    for place in ("passkeys/options", "passkeys"):
+        page = await browser.post(f"/account/{place}", as_=JSON)
+        assert (page.status, page.json["location"]) == (401, "/sign-in?next=%2Faccount&again=1")
+        assert page.entry is not None
+        assert page.entry.outcome == "denied"
+    for place in ("password", "codes", "recovery-codes", "passkeys/remove"):
+        page = await browser.post(f"/account/{place}", {"password": "seventeen swans swim south"})
+        assert page.header(b"location") == b"/sign-in?next=%2Faccount&again=1"
 
 
 async def test_secrets_are_shown_once(clinic: Clinic) -> None:

@@ -12,6 +12,7 @@ from carekeep.identity.apps.grants import Grants
 from carekeep.identity.apps.launches import Launches
 from carekeep.identity.apps.pushed import PushedRequests
 from carekeep.identity.apps.signing import SigningKeys
+from carekeep.identity.principal import Session
 from carekeep.storage import Clock, Database, system_clock
 
 
@@ -25,6 +26,18 @@ class AppAccess:
     pushed: PushedRequests
     launches: Launches
     signing_keys: SigningKeys
+
+    async def still_allow(self, session: Session) -> bool:
+        """Whether what a session was allowed as an app's has not ended: its client, and its grant. Raises Tampered."""
+        if session.delegation is None:
+            return True
+        client = await self.clients.get(session.delegation.client)
+        if client is None or not client.is_approved or session.parent is None:
+            return False
+        if session.parent == bytes.fromhex(client.id):  # on the app's own behalf
+            return True
+        grant = await self.grants.get(session.parent)
+        return grant is not None and grant.expires_ms > self.clients.now()
 
     @classmethod
     def over(

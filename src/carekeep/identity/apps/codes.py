@@ -9,16 +9,13 @@ import orjson
 
 from carekeep.encryption import Keyring, Secret
 from carekeep.identity.apps.grant import Context
-from carekeep.identity.apps.tickets import new_ticket, open_ticket, seal_ticket, ticket_hash
-from carekeep.storage import Change, Clock, Database, Insert, Prepared, system_clock
+from carekeep.identity.apps.tickets import Tickets
+from carekeep.storage import Change, Clock, Database, Prepared, system_clock
 
 LIFETIME_MS = 60_000
 _KEPT_MS = 3_600_000  # after its end, so that a second use is known for one
 
-_TABLE = "authorization_code"
-_READ = "SELECT hash, expires_ms, sealed, app_grant FROM authorization_code WHERE hash = $1"
 _USE = "UPDATE authorization_code SET app_grant = $1 WHERE hash = $2 AND app_grant IS NULL"
-_FORGET = "DELETE FROM authorization_code WHERE expires_ms < $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +62,25 @@ class Codes:
         clock: Clock = system_clock,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._database = database
-        self._cipher = keyring.rows
         self._clock = clock
-        self._random = random
+        self._tickets = Tickets("authorization_code", database, keyring, clock, random)
 
     def prepare_issue(self, code: Code) -> Prepared[Secret]:
         """A new code. Those that are long over are forgotten on the way."""
-        now = self._clock()
-        ticket = new_ticket(self._random, now + LIFETIME_MS)
-        sealed = seal_ticket(_TABLE, ticket, orjson.dumps(asdict(code)), self._cipher)
-        insert = Insert(_TABLE, ("hash", "expires_ms", "sealed"), ((ticket.hash, ticket.expires_ms, sealed),))
-        return Prepared(ticket.secret, (Change(_FORGET, ((now - _KEPT_MS,),)), insert))
+        return self._tickets.prepare_new(orjson.dumps(asdict(code)), LIFETIME_MS, kept_ms=_KEPT_MS)
 
     async def find(self, secret: str) -> Known | None:
         """The code behind a secret, over or used as it may be. Raises Tampered."""
-        hash_ = ticket_hash(secret)
-        row = None if hash_ is None else await self._database.fetch_one(_READ, (hash_,))
+        row = await self._tickets.row(secret, "app_grant")
         if row is None:
             return None
-        found, expires_ms, sealed, used_for = row
-        content: dict[str, Any] = orjson.loads(open_ticket(_TABLE, (found, expires_ms, sealed), self._cipher))
+        content: dict[str, Any] = orjson.loads(self._tickets.open(row))
         context = content["context"]
         read = {
             "context": Context(context["patient"], context["encounter"], tuple(context["others"])),
             "methods": tuple(content["methods"]),
         }
-        return Known(found, Code(**(content | read)), expires_ms, used_for)
+        return Known(row[0], Code(**(content | read)), expires_ms=row[1], used_for=row[3])
 
     def is_over(self, known: Known) -> bool:
         """Whether its minute is over."""

@@ -8,7 +8,7 @@ from carekeep.access import SYSTEM_GRANT
 from carekeep.identity import Account, Kind
 from carekeep.identity.invitations import invitation_link
 from carekeep.identity.leaving import joined
-from carekeep.web.admin.asking import LISTED, Asked, Done
+from carekeep.web.admin.asking import Asked, Done, first
 from carekeep.web.http import Response
 from carekeep.web.problems import problem
 
@@ -20,11 +20,7 @@ async def list_accounts(asked: Asked) -> Response:
         account = await asked.services.accounts.find(login[:200])
         found = [] if account is None else [account]
     else:
-        found = []
-        async for account in asked.services.accounts.all():
-            found.append(account)
-            if len(found) >= LISTED:
-                break
+        found = await first(asked.services.accounts.all())
     return await asked.show({"accounts": [facts(each) for each in found]}, f"{len(found)} accounts were listed")
 
 

@@ -1,8 +1,8 @@
 """One administrator's request: decided once, then carried out and recorded, anew when something else came between."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from carekeep.access import Action, Decision, Target
 from carekeep.identity import Account
@@ -13,7 +13,9 @@ from carekeep.web.plain_json import Given, id_of, read_object, retried, told
 from carekeep.web.problems import problem
 from carekeep.web.services import Services
 
-LISTED = 1_000
+_LISTED = 1_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,16 @@ class Asked:
         """Record that something was shown, and show it."""
         await self.passage.record(self.action, "permitted", decision=self.decision, query=reason)
         return told(facts)
+
+
+async def first(rows: AsyncIterator[T]) -> list[T]:
+    """The first of them, at most 1,000."""
+    found: list[T] = []
+    async for row in rows:
+        found.append(row)
+        if len(found) >= _LISTED:
+            break
+    return found
 
 
 async def ask(passage: Passage, action: Action) -> Asked:

@@ -9,18 +9,14 @@ from carekeep.identity import Account
 from carekeep.identity.apps.approving import prepare_approve
 from carekeep.identity.apps.client import Client, ClientState
 from carekeep.identity.apps.ending import prepare_end_client
-from carekeep.web.admin.asking import LISTED, Asked, Done
+from carekeep.web.admin.asking import Asked, Done, first
 from carekeep.web.http import Response
 from carekeep.web.problems import problem
 
 
 async def list_clients(asked: Asked) -> Response:
     """All apps, at most 1,000."""
-    found: list[Client] = []
-    async for client in asked.services.apps.clients.all():
-        found.append(client)
-        if len(found) >= LISTED:
-            break
+    found = await first(asked.services.apps.clients.all())
     return await asked.show({"clients": [facts(each) for each in found]}, f"{len(found)} apps were listed")
 
 

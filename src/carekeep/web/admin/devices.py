@@ -2,7 +2,7 @@
 
 from carekeep.identity.device_rows import Device
 from carekeep.identity.leaving import joined
-from carekeep.web.admin.asking import LISTED, Asked, Done
+from carekeep.web.admin.asking import Asked, Done, first
 from carekeep.web.devices import facts
 from carekeep.web.http import Response
 from carekeep.web.problems import problem
@@ -10,11 +10,7 @@ from carekeep.web.problems import problem
 
 async def list_devices(asked: Asked) -> Response:
     """All devices, at most 1,000."""
-    found: list[Device] = []
-    async for device in asked.services.devices.all():
-        found.append(device)
-        if len(found) >= LISTED:
-            break
+    found = await first(asked.services.devices.all())
     return await asked.show({"devices": [facts(each) for each in found]}, f"{len(found)} devices were listed")
 
 

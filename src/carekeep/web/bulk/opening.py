@@ -66,7 +66,7 @@ def asker_of(passage: Passage) -> Asker:
     return Asker(
         account=principal.account_id,
         session=principal.session,
-        facts=principal.as_session().facts(),
+        facts=principal.as_session().kept(),
         address=passage.request.address,
         purpose=passage.purpose,
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from carekeep.access import Action, Purpose, Target
 from carekeep.encryption import Tampered
-from carekeep.identity import Session, TokenRefused
+from carekeep.identity import Session
 from carekeep.records import Walker
 from carekeep.storage import Conflict, Prepared, StorageError
 from carekeep.web.bulk.exporting import SETTLE_MS, ExportStep
@@ -23,13 +23,14 @@ from carekeep.web.bulk.messages import export_messages
 from carekeep.web.bulk.opening import KEPT_MS
 from carekeep.web.bulk.orders import Asker, ExportOrder, ImportOrder
 from carekeep.web.http import Request
+from carekeep.web.outliving import principal_now
 from carekeep.web.passage import Passage
 from carekeep.web.services import Services
 
 EXPIRED = "fhir:bulk:expire"
 _IDLE_S = 1.0
 _log = logging.getLogger("carekeep.bulk")
-_LOST = "The account that asked for this, or its device, is no longer there, or is disabled."
+_LOST = "The account that asked for this, its device, or what its app was allowed, has ended."
 _DEFECT = "The server failed at this job. Its log says where."
 _BROKEN = "Something that was stored does not open. Run `carekeep ledger verify`."
 
@@ -155,16 +156,13 @@ class BulkRunner:
             return
 
     async def _passage(self, asker: Asker, job: Job) -> Passage | None:
-        """The way of the account that asked, as it is now; None when it is gone or disabled, or its device is."""
-        account = await self._services.accounts.get(bytes.fromhex(asker.account))
-        if account is None:
+        """The way of the account that asked, as it is now; None when that is over."""
+        session = Session.read(asker.session, 0, asker.facts)
+        principal = await principal_now(self._services, bytes.fromhex(asker.account), session)
+        if principal is None:
             return None
         passage = self._bare_passage(asker, job)
-        session = Session.read(asker.session, 0, asker.facts)
-        try:
-            passage.principal = await self._services.tokens.principal(account, session)
-        except TokenRefused:
-            return None
+        passage.principal = principal
         passage.describe(passage.principal)
         return passage
 

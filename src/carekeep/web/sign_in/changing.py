@@ -53,14 +53,14 @@ async def change(to: Visit, action: Action, kind: str, facts: dict[str, str], *p
 
 
 async def _ask_passkey(to: Visit) -> Response:
-    await to.require(_OWN, back=HOME)
+    await to.require_best(_OWN, back=HOME)
     await read_json(to.request)
     ceremony = await to.services.passkeys.begin_registration(to.account)
     return as_json(ceremony.options, ceremony_cookie(ceremony.state.reveal_text()))
 
 
 async def _add_passkey(to: Visit) -> Response:
-    await to.require(_OWN, back=HOME)
+    await to.require_best(_OWN, back=HOME)
     given = await read_json(to.request)
     name = str(given.get("name", "")).strip()
     state = read_cookie(to.request, CEREMONY_COOKIE) or ""
@@ -76,7 +76,7 @@ async def _add_passkey(to: Visit) -> Response:
 
 
 async def _remove_passkey(to: Visit) -> Response:
-    await to.require(_OWN, back=HOME)
+    await to.require_best(_OWN, back=HOME)
     form = await read_form(to.request)
     found = [each for each in await to.services.passkeys.of_account(to.account.id) if each.id.hex() == form.get("id")]
     if not found:
@@ -91,7 +91,7 @@ async def _remove_passkey(to: Visit) -> Response:
 
 
 async def _change_password(to: Visit) -> Response:
-    session = await to.require(_OWN, back=HOME)
+    session = await to.require_best(_OWN, back=HOME)
     form = await read_form(to.request)
     try:
         changed = await to.services.accounts.prepare_password(to.account, Secret(form.get("password")))
@@ -105,7 +105,7 @@ async def _change_password(to: Visit) -> Response:
 
 async def _change_codes(to: Visit) -> Response:
     """First a key is shown, kept in a cookie that only we can make; with its first code it is the account's."""
-    session = await to.require(_OWN, back=HOME)
+    session = await to.require_best(_OWN, back=HOME)
     form = await read_form(to.request)
     key = read_totp_key(to, to.account)
     if key is None or "code" not in form:
@@ -143,7 +143,7 @@ def read_totp_key(to: Visit, account: Account) -> Secret | None:
 
 
 async def _new_recovery_codes(to: Visit) -> Response:
-    await to.require(_OWN, back=HOME)
+    await to.require_best(_OWN, back=HOME)
     await read_form(to.request)
     made = to.services.accounts.prepare_recovery_codes(to.account)
     await change(to, _OWN, "recovery-codes.made", {}, made)

@@ -21,6 +21,7 @@ CEREMONY_COOKIE = "ceremony"
 BROWSER_COOKIE = "browser"
 TOTP_COOKIE = "totp"
 HOME = "/account"
+_SECOND_FACTOR = 2  # the assurance level
 _BROWSER_SECONDS = 90 * 86_400
 _CEREMONY_SECONDS = 300
 
@@ -81,6 +82,18 @@ class Visit:
             raise Elsewhere(redirect(sign_in_path(back, again=True)))
         if not decision.permitted:
             await self.passage.demand(action, Target())
+        return session
+
+    async def require_best(self, action: Action, *, back: str) -> BrowserSession:
+        """Like ``require``, and signed in with a second factor if the person has one.
+
+        Else who knows a password alone, or is let in by a directory with one factor, makes themself a stronger way in.
+        """
+        session = await self.require(action, back=back)
+        has_better = session.account.has_totp or bool(await self.services.passkeys.of_account(session.account.id))
+        if has_better and session.assurance < _SECOND_FACTOR:
+            await self.passage.record(action, "denied", reason="signed in with less than the account's second factor")
+            raise Elsewhere(redirect(sign_in_path(back, again=True)))
         return session
 
     @property

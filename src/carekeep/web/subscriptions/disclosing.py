@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from carekeep.access import Action, Decision
 from carekeep.audit import Agent, Entry, Outcome, What
 from carekeep.encryption import KeyDestroyed
-from carekeep.identity import Principal, TokenRefused
+from carekeep.identity import Principal
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.storage import Prepared
+from carekeep.web.outliving import principal_now
 from carekeep.web.passage import target_of, together, what_of
 from carekeep.web.services import Services
 from carekeep.web.subscriptions.notifications import Event, NoticeType, Standing, notification
@@ -46,12 +47,8 @@ class Discloser:
         self._random = random
 
     async def subscriber(self, of: Subscribed) -> Principal | None:
-        """The subscriber as they are now; None when the account or its device has ended. Raises Tampered."""
-        account = await self._services.accounts.get(of.account)
-        try:
-            return None if account is None else await self._services.tokens.principal(account, of.session)
-        except TokenRefused:
-            return None
+        """The subscriber as they are now; None when that is over. Raises Tampered."""
+        return await principal_now(self._services, of.account, of.session)
 
     async def decide(self, of: Subscribed, principal: Principal, stored: Stored) -> Decision:
         """Whether the subscriber may read a record, now and for the purpose for which they subscribed."""

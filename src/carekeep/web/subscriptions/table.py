@@ -215,7 +215,7 @@ class Subscriptions:
 
 def _seal(of: Subscribed, cipher: Cipher) -> bytes:
     session = of.session
-    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, session.session, session.facts(), of.address))
+    content = orjson.dumps((of.id, of.status, of.error, of.purpose.value, session.session, session.kept(), of.address))
     return cipher.seal(content, associated_data(_TABLE, of.rid, of.account, of.revision))
 
 
