@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from carekeep.audit.merkle import EMPTY_ROOT, HASH_SIZE
-from carekeep.audit.note import Note, NoteRefused, VerifierKey, open_note, sign, strict_base64
+from carekeep.audit.note import Note, NoteKey, NoteRefused, open_note, sign, strict_base64
 
 LARGEST_SIZE = 2**63 - 1
 BODY_LINES = 3
@@ -53,7 +53,7 @@ def sign_checkpoint(checkpoint: Checkpoint, private: Ed25519PrivateKey) -> str:
     return str(Note(text, (sign(text, checkpoint.origin, private),)))
 
 
-def open_checkpoint(raw: str, key: VerifierKey, origin: str | None = None) -> Checkpoint:
+def open_checkpoint(raw: str, key: NoteKey, origin: str | None = None) -> Checkpoint:
     """The checkpoint in a signed note, once ``key`` is found to have signed it. Raises NoteRefused.
 
     ``origin`` is the log that it must be of; left out, the one that the key is named after.

@@ -138,6 +138,17 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
         if path or not compare_digest(old_root, expected):
             raise ProofRefused("two trees of one size have different roots, or the proof says more than it needs")
         return
+    first, second = consistency_roots(old, new, old_root, path)
+    if not compare_digest(first, old_root) or not compare_digest(second, new_root):
+        raise ProofRefused("the consistency proof does not lead to both roots")
+
+
+def consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of both trees that a consistency proof leads to, for ``0 < old < new``. Raises ProofRefused.
+
+    ``old_root`` is used only where the old tree is a whole subtree of the new one (``old`` is a power of two).
+    """
+    _check_path(path)
     hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
     if not hashes:
         raise ProofRefused("the consistency proof is empty")
@@ -155,8 +166,9 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
         else:
             second = node_hash(second, node)
         position, last = position >> 1, last >> 1
-    if last or not compare_digest(first, old_root) or not compare_digest(second, new_root):
-        raise ProofRefused("the consistency proof does not lead to both roots")
+    if last:
+        raise ProofRefused("the consistency proof is shorter than its tree is high")
+    return first, second
 
 
 def _split(size: int) -> int:

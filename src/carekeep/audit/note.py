@@ -1,7 +1,7 @@
 """C2SP signed-note: a short text with signatures under it, and the keys that check them.
 
-Only Ed25519 (type 0x01) is verified here. Signatures of other kinds (witnesses, post-quantum) are kept as they came and
-ignored, as the specification asks, so that a checkpoint that carries them stays readable.
+Keys of type 0x01 (Ed25519) are here; those of cosigners, post-quantum ones too, are in ``witnessing``. Signatures of
+other keys than those that were asked for are ignored, as the specification asks.
 """
 
 import re
@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -50,6 +51,24 @@ class Note:
         return f"{self.text}\n{''.join(map(str, self.signatures))}"
 
 
+class NoteKey(Protocol):
+    """A public key of any kind, with the name that it signs under."""
+
+    @property
+    def name(self) -> str:
+        """The name on the signature lines."""
+        ...
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes by which a signature line says which of the name's keys it is of."""
+        ...
+
+    def verifies(self, text: str, signature: bytes) -> bool:
+        """Whether this key made ``signature`` over a note's text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
     """A public key with the name it signs under. ``str()`` is the form that is handed around: name+id+key."""
@@ -58,7 +77,7 @@ class VerifierKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_key_name(self.name)
         if len(self.public) != PUBLIC_KEY_SIZE:
             raise NoteRefused(f"an Ed25519 public key has {PUBLIC_KEY_SIZE} bytes")
 
@@ -114,10 +133,10 @@ def parse_note(raw: str) -> Note:
     _check_text(text)
     if len(lines) > MOST_SIGNATURES:
         raise NoteRefused(f"the note has more than {MOST_SIGNATURES} signatures")
-    return Note(text, tuple([_parse_signature(line) for line in lines]))
+    return Note(text, tuple([parse_signature(line) for line in lines]))
 
 
-def open_note(raw: str, keys: Sequence[VerifierKey]) -> Note:
+def open_note(raw: str, keys: Sequence[NoteKey]) -> Note:
     """The note with those of its signatures that a known key made. Raises NoteRefused.
 
     A signature that claims to be by a known key and is not refuses the whole note.
@@ -148,19 +167,21 @@ def strict_base64(text: str) -> bytes:
     return value
 
 
-def _parse_signature(line: str) -> Signature:
+def parse_signature(line: str) -> Signature:
+    """One signature line, without its newline. Raises NoteRefused."""
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     if dash != "—":
         raise NoteRefused("a signature line does not begin with an em dash and a space")
-    _check_name(name)
+    check_key_name(name)
     value = strict_base64(encoded)
     if len(value) <= KEY_ID_SIZE:
         raise NoteRefused("a signature is too short")
     return Signature(name, value[:KEY_ID_SIZE], value[KEY_ID_SIZE:])
 
 
-def _check_name(name: str) -> None:
+def check_key_name(name: str) -> None:
+    """Raises NoteRefused for what no key may be called."""
     if not name or len(name) > LONGEST_KEY_NAME or "+" in name or any(character.isspace() for character in name):
         raise NoteRefused("a key's name must be non-empty, without spaces and without '+'")
     if _CONTROL.search(name):

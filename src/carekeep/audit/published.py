@@ -5,19 +5,27 @@ from carekeep.audit.tile_table import TileTable
 from carekeep.audit.tiles import HEIGHT, Place, TilePath, entry_bundle, parse_path, width_at
 from carekeep.storage import Database
 
+_FINAL = "SELECT note FROM ledger_cosigned ORDER BY size DESC LIMIT 1"
 _CHECKPOINT = "SELECT size, checkpoint FROM ledger_head WHERE id = 1"
 _LEAVES = "SELECT leaf FROM ledger_entry WHERE leaf_index >= $1 AND leaf_index < $2 ORDER BY leaf_index"
 
 
 class LedgerFiles:
-    """Reads the published files from the database. Nothing wider than the signed tree is ever given."""
+    """Reads the published files from the database. Nothing wider than the signed tree is ever given.
 
-    def __init__(self, database: Database) -> None:
+    With ``finals`` the checkpoint is the newest that a quorum of witnesses has cosigned, once there is one.
+    """
+
+    def __init__(self, database: Database, *, finals: bool = False) -> None:
         self._database = database
+        self._finals = finals
         self._tiles = TileTable(database)
 
     async def checkpoint(self) -> str | None:
-        """The newest signed checkpoint, or None before the first entry."""
+        """The newest checkpoint that counts, or None before the first entry."""
+        final = await self._database.fetch_one(_FINAL) if self._finals else None
+        if final is not None:
+            return str(final[0])
         row = await self._database.fetch_one(_CHECKPOINT)
         return None if row is None or row[0] == 0 else str(row[1])
 

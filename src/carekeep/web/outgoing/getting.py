@@ -50,13 +50,14 @@ async def _exchange(
             raise NotGot(f"the answer was {status}, not 200")
         if b"transfer-encoding" in headers or b"content-encoding" in headers:
             raise NotGot("the answer is encoded in a way that was not asked for")
-        body = await _body(reader, headers.get(b"content-length"), largest)
+        body = await read_body(reader, headers.get(b"content-length"), largest)
         return Document(body, headers.get(b"cache-control", b"").decode("latin-1"))
     finally:
         writer.close()
 
 
-async def _body(reader: asyncio.StreamReader, length: bytes | None, largest: int) -> bytes:
+async def read_body(reader: asyncio.StreamReader, length: bytes | None, largest: int) -> bytes:
+    """The body of an HTTP/1.0 answer, by its length if it has one. Raises NotGot, and what the reader raises."""
     if length is not None and (not length.isdigit() or len(length) > len(str(largest)) or int(length) > largest):
         raise NotGot(f"the answer is larger than {largest} bytes")
     if length is not None:
