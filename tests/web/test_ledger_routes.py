@@ -1,9 +1,11 @@
 """What anyone may fetch of the ledger, and what only an auditor may."""
 
+from base64 import b64decode
+
 import pytest
 
 from carekeep.audit import EntryId, VerifierKey, open_checkpoint, verify_proof
-from carekeep.audit.merkle import leaf_hash, root_of
+from carekeep.audit.merkle import leaf_hash, root_of, verify_consistency
 from carekeep.audit.tiles import leaves_in
 from tests.web.clinic import Clinic, on_sqlite
 
@@ -56,11 +58,69 @@ async def test_taking_a_proof_is_in_the_ledger_too(clinic: Clinic) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("who", ["physician", "ada", "administrator", "engine", "app", None])
+@pytest.mark.parametrize("who", ["physician", "administrator", "engine", "app", None])
 async def test_nobody_else_takes_proofs(clinic: Clinic, who: str | None) -> None:
     await clinic.integrate()
     answer = await clinic.ask("GET", "/ledger/proof/" + "0" * 32, who=who)
     assert answer.status == (401 if who is None else 403)
+
+
+async def test_a_patient_proves_what_was_done_with_the_own_record_and_nothing_else(clinic: Clinic) -> None:
+    """Of an entry about somebody else not even that it exists; and the asking is an entry too."""
+    mine = (await clinic.ask("GET", "Patient/ada", who="physician")).headers["x-ledger-entry"]
+    other = (await clinic.ask("GET", "Patient/bob", who="engine")).headers["x-ledger-entry"]
+    await clinic.integrate()
+    proof = await clinic.ask("GET", f"/ledger/proof/{mine}", who="ada")
+    assert proof.status == 200
+    proven = verify_proof(proof.body.decode(), await public_key(clinic))
+    assert clinic.system.services.ledger.open(proven.leaf)[0].patients == ("ada",)
+    refused = [await clinic.ask("GET", f"/ledger/proof/{name}", who="ada") for name in (other, "0" * 32, "zz")]
+    assert {(answer.status, answer.said) for answer in refused} == {(404, refused[0].said)}
+    ledger = clinic.system.services.ledger
+    entries = [ledger.open(sealed.leaf)[0] async for sealed in ledger.waiting()]
+    asked = [(entry.outcome, entry.patients, entry.query) for entry in entries]
+    assert asked == [
+        ("permitted", ("ada",), mine),
+        ("failed", ("ada",), other),
+        ("failed", ("ada",), "0" * 32),
+        ("failed", ("ada",), "zz"),
+    ]
+    assert {entry.action for entry in entries} == {"fhir:patient:disclosures"}
+
+
+async def test_anyone_sees_that_the_log_only_grew(clinic: Clinic) -> None:
+    key = await public_key(clinic)
+    seen = []
+    for _ in range(2):
+        await clinic.ask("GET", "Patient/ada", who="physician")
+        await clinic.integrate()
+        seen.append(open_checkpoint((await clinic.ask("GET", "/ledger/checkpoint", who=None)).body.decode(), key))
+    old, new = seen
+    answer = await clinic.ask("GET", f"/ledger/consistency?from={old.size}&to={new.size}", who=None)
+    assert answer.status == 200
+    path = [b64decode(each) for each in answer.json["consistency"]]
+    verify_consistency(old.size, new.size, old.root, new.root, path)
+    assert (answer.json["from"], answer.json["to"]) == (old.size, new.size)
+    assert (await clinic.ask("GET", f"/ledger/consistency?from=1&to={new.size + 1}", who=None)).status == 404
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("from=1", 400),
+        ("from=-1&to=1", 400),
+        ("from=a&to=b", 400),
+        ("from=1&to=9999999999999999999", 400),
+        ("from=0&to=1", 404),
+        ("from=2&to=1", 404),
+        ("from=1&to=999999999999999", 404),
+    ],
+)
+async def test_odd_sizes_are_refused(clinic: Clinic, query: str, status: int) -> None:
+    await clinic.integrate()
+    assert (await clinic.ask("GET", f"/ledger/consistency?{query}", who=None)).status == status
 
 
 @on_sqlite

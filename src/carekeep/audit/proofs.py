@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from carekeep.audit.checkpoint import Checkpoint, open_checkpoint
 from carekeep.audit.entries import EntryId
-from carekeep.audit.merkle import LONGEST_PROOF, inclusion_spans, leaf_hash, verify_inclusion
+from carekeep.audit.merkle import LONGEST_PROOF, consistency_spans, inclusion_spans, leaf_hash, verify_inclusion
 from carekeep.audit.note import LARGEST_NOTE, NoteRefused, VerifierKey, strict_base64
 from carekeep.audit.tile_table import TileTable
 from carekeep.audit.tiles import LARGEST_LEAF
@@ -21,6 +21,7 @@ LINES_BEFORE_PATH = 3
 LARGEST_PROOF = LARGEST_NOTE + 2 * LARGEST_LEAF + 64 * LONGEST_PROOF
 
 _INTEGRATED = "SELECT leaf_index, leaf FROM ledger_entry WHERE entry_id = $1"
+_FINAL = "SELECT size, note FROM ledger_cosigned ORDER BY size DESC LIMIT 1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
@@ -67,15 +68,34 @@ class Proven:
 
 
 async def prove(database: Database, entry_id: EntryId) -> str:
-    """The tlog-proof of an entry under the current checkpoint. Raises NotInLog, TileMissing."""
+    """The tlog-proof of an entry. Raises NotInLog, TileMissing.
+
+    It is under the newest final checkpoint (it carries the cosignatures of witnesses and the post-quantum signature),
+    or, for an entry that none covers yet, under the current one.
+    """
     row = await database.fetch_one(_INTEGRATED, (entry_id,))
     tiles = TileTable(database)
     head = await tiles.head()
     if row is None or head is None or row[0] >= head.size:
         raise NotInLog(f"entry {entry_id.hex()} is not in the log. If it was recorded just now, try again in a second.")
     index, leaf = row
-    path = await tiles.roots(inclusion_spans(index, head.size), head.size)
-    return str(LogProof(leaf, index, tuple(path), head.checkpoint))
+    final = await database.fetch_one(_FINAL)
+    size, checkpoint = final if final is not None and index < final[0] <= head.size else (head.size, head.checkpoint)
+    path = await tiles.roots(inclusion_spans(index, size), size)
+    return str(LogProof(leaf, index, tuple(path), checkpoint))
+
+
+async def prove_consistency(database: Database, old: int, new: int) -> tuple[bytes, ...]:
+    """That the first ``new`` entries continue the first ``old`` (RFC 6962, 2.1.2). Raises NotInLog, TileMissing.
+
+    Only of trees that begin somewhere and lie within the signed one.
+    """
+    tiles = TileTable(database)
+    head = await tiles.head()
+    size = 0 if head is None else head.size
+    if not 0 < old <= new <= size:
+        raise NotInLog(f"there is no proof from {old} to {new} entries: the log has {size}.")
+    return tuple(await tiles.roots(consistency_spans(old, new), size))
 
 
 def verify_proof(text: str, key: VerifierKey) -> Proven:
