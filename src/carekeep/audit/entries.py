@@ -1,7 +1,8 @@
 """What one ledger entry says, and its bytes before they are sealed.
 
 An entry is written as a JSON array in a fixed order, padded so that its length tells little about its content. The
-version byte of the leaf (see ``ledger``) names this layout; a change of the layout is a new version.
+version byte of the leaf (see ``ledger``) names this layout; a change of the layout is a new version. Version 1 ended
+with ``parts``.
 """
 
 from binascii import Error as Base64Error
@@ -25,6 +26,7 @@ PADDING = 64
 LONG_TEXT = 1_500
 SHORT_TEXT = 150
 MANY_POLICIES = 20
+_VERSION_1: tuple[Any, ...] = ((), "", (), None, None, None)
 
 
 class BadLeaf(ValueError):
@@ -60,6 +62,11 @@ class Entry:
     ``patients`` are the ids of those whose data it was; ``at_ms`` is milliseconds since 1970 (UTC). A request that
     touched more than one leaf can hold becomes several entries with one ``request_id``; the ledger numbers them in
     ``part`` of ``parts``.
+
+    ``seen`` is what the policies could see, once for each different decision (``access.decision``), ``trial`` what
+    policies on trial would have answered otherwise, ``consents`` the references of those that decided. ``recipient``
+    is who outside received something: a disclosure in the sense of 45 CFR 164.528. An entry that was taken over from
+    another system's log names it as ``source``, and says when it happened there.
     """
 
     action: str
@@ -76,6 +83,12 @@ class Entry:
     at_ms: int
     part: int = 1
     parts: int = 1
+    seen: tuple[str, ...] = ()
+    trial: str = ""
+    consents: tuple[str, ...] = ()
+    recipient: str | None = None
+    source: str | None = None
+    happened_ms: int | None = None
 
 
 def encode(entry: Entry, pins: tuple[Pin, ...], limit: int) -> list[bytes]:
@@ -101,7 +114,8 @@ def decode(body: bytes) -> tuple[Entry, tuple[Pin, ...]]:
     """The reverse of :func:`encode` for one part. Raises BadLeaf."""
     try:
         (at_ms, action, purpose, outcome, agent, what, patients, query, policies, reason, risk, request_id, pins,
-         part, parts) = orjson.loads(body)  # fmt: skip
+         part, parts, *since_2) = orjson.loads(body)  # fmt: skip
+        seen, trial, consents, recipient, source, happened_ms = since_2 or _VERSION_1
         if outcome not in OUTCOMES:
             raise BadLeaf("an entry has an outcome that does not exist")
         entry = Entry(
@@ -119,6 +133,12 @@ def decode(body: bytes) -> tuple[Entry, tuple[Pin, ...]]:
             at_ms=at_ms,
             part=part,
             parts=parts,
+            seen=tuple(seen),
+            trial=trial,
+            consents=tuple(consents),
+            recipient=recipient,
+            source=source,
+            happened_ms=happened_ms,
         )
         return entry, tuple([Pin(table, key, a2b_base64(digest)) for table, key, digest in pins])
     except (TypeError, ValueError, Base64Error) as error:
@@ -145,6 +165,12 @@ def _dump(entry: Entry, pins: Iterable[Pin]) -> bytes:
             [(pin.table, pin.key, b2a_base64(pin.digest, newline=False).decode()) for pin in pins],
             entry.part,
             entry.parts,
+            entry.seen,
+            entry.trial,
+            entry.consents,
+            entry.recipient,
+            entry.source,
+            entry.happened_ms,
         )
     )  # fmt: skip
 
@@ -213,6 +239,11 @@ def _cut(entry: Entry) -> Entry:
         query=None if entry.query is None else _shorten(entry.query, LONG_TEXT),
         policies=tuple(policies),
         reason=_shorten(entry.reason, LONG_TEXT),
+        seen=(),  # half of it would be of no use to anybody
+        trial=_shorten(entry.trial, SHORT_TEXT),
+        consents=tuple(_shorten(consent, SHORT_TEXT) for consent in entry.consents[:MANY_POLICIES]),
+        recipient=None if entry.recipient is None else _shorten(entry.recipient, SHORT_TEXT),
+        source=None if entry.source is None else _shorten(entry.source, SHORT_TEXT),
     )
 
 

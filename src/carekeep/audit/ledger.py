@@ -18,7 +18,8 @@ from carekeep.audit.tiles import LARGEST_LEAF
 from carekeep.encryption import Cipher, EncryptionError
 from carekeep.storage import Clock, Database, Insert, Pin, Prepared, Step, system_clock
 
-LEAF_VERSION = b"\x01"
+LEAF_VERSION = b"\x02"
+_READABLE = (b"\x01", LEAF_VERSION)
 ID_SIZE = 16
 HEADER_SIZE = 1 + ID_SIZE + 4
 LARGEST_BODY = LARGEST_LEAF - HEADER_SIZE - 64  # room for what sealing adds, in this suite and the next
@@ -105,7 +106,7 @@ class Ledger:
 
     def open(self, leaf: bytes) -> tuple[Entry, tuple[Pin, ...]]:
         """What a leaf says, and the rows that it pins. Raises BadLeaf."""
-        if leaf[:1] != LEAF_VERSION or not HEADER_SIZE < len(leaf) <= LARGEST_LEAF:
+        if leaf[:1] not in _READABLE or not HEADER_SIZE < len(leaf) <= LARGEST_LEAF:
             raise BadLeaf("these bytes are not a ledger leaf of a version that this Carekeep knows")
         header = leaf[:HEADER_SIZE]
         try:
