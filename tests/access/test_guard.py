@@ -34,7 +34,7 @@ class Opened(BreakGlass):
 
     patients: frozenset[str]
 
-    async def is_open(self, principal: Person, patient_id: str) -> str | None:  # type: ignore[override]
+    async def is_open(self, principal: Person, patient_id: str, _type: str) -> str | None:  # type: ignore[override]
         assert principal.kind == "practitioner"
         return patient_id if patient_id in self.patients else None
 

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from carekeep.access.bonds import Names, Windows, bonds_of, holding, names_of
+from carekeep.access.consents.delegates import RELATED, Delegates
 from carekeep.access.decision import Principal
 from carekeep.access.memory import Memory, Remembered
 from carekeep.access.vocabulary import Relation
@@ -15,6 +16,10 @@ _REMEMBERED_MS = 60_000
 _REMEMBERED_PAIRS = 50_000
 _REMEMBERED_PEOPLE = 2_000
 _NOBODY: frozenset[Relation] = frozenset()
+_NOBODY_NAMED: frozenset[str] = frozenset()
+_SELF = frozenset({Relation.SELF})
+_DELEGATE = frozenset({Relation.DELEGATE})
+_GUEST = frozenset({Relation.GUEST})
 
 Answer = Remembered[frozenset[Relation]]
 
@@ -41,8 +46,15 @@ class RecordReader(Protocol):
 class Relationships:
     """Answers for one process; ``forget_cached`` is to be called when generation "care" changes."""
 
-    def __init__(self, reader: RecordReader, clock: Clock = system_clock, windows: Windows | None = None) -> None:
+    def __init__(
+        self,
+        reader: RecordReader,
+        clock: Clock = system_clock,
+        windows: Windows | None = None,
+        delegates: Delegates | None = None,
+    ) -> None:
         self._reader = reader
+        self._delegates = delegates
         self._clock = clock
         self._windows = windows or Windows()
         self._pairs: Memory[tuple[str, str], frozenset[Relation]] = Memory(_REMEMBERED_PAIRS)
@@ -51,11 +63,16 @@ class Relationships:
 
     async def between(self, principal: Principal, patient_id: str) -> frozenset[Relation]:
         """The relations of a person to a patient at this moment."""
+        if principal.kind == "guest":
+            invited = principal.delegation.patient if principal.delegation else None
+            return _GUEST if invited == patient_id else _NOBODY
         who = principal.fhir_user
         if who is None:
             return _NOBODY
         if principal.kind == "patient":
-            return frozenset({Relation.SELF}) if who == f"Patient/{patient_id}" else _NOBODY
+            if who == f"Patient/{patient_id}":
+                return _SELF
+            return _DELEGATE if await self.acts_for(principal) == patient_id else _NOBODY
         if principal.kind != "practitioner" or not who.startswith("Practitioner/"):
             return _NOBODY
         return (await self._answer(who, patient_id)).value
@@ -65,6 +82,9 @@ class Relationships:
         who = principal.fhir_user or ""
         if principal.kind == "patient" and who.startswith("Patient/"):
             return frozenset({who.removeprefix("Patient/")})
+        if principal.kind == "patient":
+            patient = await self.acts_for(principal)
+            return frozenset() if patient is None else frozenset({patient})
         if principal.kind != "practitioner" or not who.startswith("Practitioner/"):
             return frozenset()
         known = self._panels.recall(who, self._clock())
@@ -74,11 +94,31 @@ class Relationships:
             self._panels.keep(who, known, age)
         return known.value
 
+    async def acts_for(self, principal: Principal) -> str | None:
+        """The id of the patient for whom a related person acts at this moment; None for everybody else."""
+        who = principal.fhir_user or ""
+        if self._delegates is None or principal.kind != "patient" or not who.startswith(RELATED):
+            return None
+        return await self._delegates.patient_of(who)
+
+    async def names_of(self, principal: Principal) -> frozenset[str]:
+        """The references by which a record may mean a person at this moment: themself, roles, organizations."""
+        who = principal.fhir_user
+        if who is None or principal.kind not in ("practitioner", "patient"):
+            return _NOBODY_NAMED
+        if principal.kind != "practitioner" or not who.startswith("Practitioner/"):
+            return frozenset({who})
+        now = self._clock()
+        names = await self._names_of(who)
+        return frozenset(name for name, spans in names.items() if any(now in span for span in spans))
+
     def forget_cached(self) -> None:
         """Drop what is remembered: a record from which relations are read has changed."""
         self._pairs.forget()
         self._names.forget()
         self._panels.forget()
+        if self._delegates is not None:
+            self._delegates.forget_cached()
 
     async def _answer(self, who: str, patient_id: str) -> Answer:
         pair = (who, patient_id)
