@@ -25,7 +25,7 @@ class Scale:
     """``seconds`` of each measurement, after ``warmup_s``; how many patients; how many times the data in ``growth``.
 
     ``millions``: the patients of the two hospitals of that measure. ``checks``: requests in ``deciding``; ``rounds``:
-    turns in ``flooding``.
+    turns in ``flooding``; ``ledger``: entries of the log that proofs are taken from.
     """
 
     seconds: float
@@ -39,6 +39,7 @@ class Scale:
     bundles: int
     checks: int
     rounds: int
+    ledger: int
 
 
 FULL = Scale(
@@ -53,6 +54,7 @@ FULL = Scale(
     bundles=60,
     checks=3_000,
     rounds=5,
+    ledger=10_000_000,
 )
 QUICK = Scale(
     seconds=1,
@@ -66,6 +68,7 @@ QUICK = Scale(
     bundles=4,
     checks=300,
     rounds=2,
+    ledger=200_000,
 )
 
 

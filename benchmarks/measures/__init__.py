@@ -8,7 +8,9 @@ from benchmarks.measures import (
     flooding,
     growing,
     importing,
+    ledgers,
     mixing,
+    policies,
     reading,
     searching,
     storing,
@@ -24,16 +26,19 @@ MEASURES: Mapping[str, Callable[[Stage], Iterator[Figure]]] = {
     "create": creating.measure,
     "mixed": mixing.measure,
     "decide": deciding.measure,
+    "policies": policies.measure,
     "flood": flooding.measure,
     "import": importing.measure,
     "verify": verifying.measure,
+    "ledger": ledgers.measure,
+    "ledger-millions": ledgers.measure_millions,
     "storage": storing.measure,
     "growth": growing.measure,
     "millions": growing.measure_millions,
     "workers": working_together.measure,
 }
 
-LONG = frozenset({"millions"})
-"""Those that are only measured when they are asked for: a quarter of an hour and 6 GB."""
+LONG = frozenset({"millions", "ledger-millions"})
+"""Those that are only measured when they are asked for: a quarter of an hour and 6 GB; some minutes and 2 GB."""
 
 __all__ = ["LONG", "MEASURES"]

@@ -22,7 +22,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     """Read, create and the mixed script for each number of workers and each database."""
     patients = stage.scale.growth_patients * 2
     yield from _figures(stage, "SQLite", setting.build(stage.folder / "together", patients, free_port()))
-    with _postgres() as url:
+    with postgres() as url:
         hospital = setting.build(stage.folder / "together-postgres", patients, free_port(), url)
         count = hospital.sample.resources
         yield Figure(_GROUP, "PostgreSQL: carekeep import", count / hospital.loading_s, "resources/s")
@@ -44,7 +44,7 @@ def _figures(stage: Stage, database: str, hospital: Hospital) -> Iterator[Figure
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of the run's own, as durable as PostgreSQL is by default."""
     command = [sys.executable, str(_SERVER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603

@@ -69,6 +69,26 @@ def test_a_policy_may_name_an_account() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        BY_NAME,
+        BY_NAME.replace("::", " // who?\n ::"),
+        BY_NAME.replace("principal ==", "principal in"),
+        BY_NAME.replace(f'principal == Practitioner::"{PRACTITIONER.account_id}"', "principal").replace(
+            "resource);", f'resource) when {{ principal == Practitioner::"{PRACTITIONER.account_id}" }};'
+        ),
+    ],
+)
+def test_people_are_not_taken_for_each_other_where_one_is_named(text: str) -> None:
+    """Whoever is asked about first: else the answer to one would be remembered for all."""
+    for first in (PRACTITIONER, replace(PRACTITIONER, account_id="99" * 16)):
+        decider = decider_with(text)
+        decider.decide(replace(READ, principal=first))
+        assert not decider.decide(READ).permitted
+        assert decider.decide(replace(READ, principal=replace(PRACTITIONER, account_id="99" * 16))).permitted
+
+
+@pytest.mark.parametrize(
     ("condition", "request_"),
     [
         ("context.risk > 50", replace(READ, risk=51)),

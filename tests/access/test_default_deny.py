@@ -29,12 +29,20 @@ WHO = {
     "robot": UNKNOWN,
 }
 RELATIONS = ("none", *Relation)
-ADMINISTRATION = "account-manage account-recover session-manage device-manage client-manage key-manage key-destroy"
+ADMINISTRATION = (
+    "account-manage account-recover session-manage device-manage client-manage key-manage key-destroy "
+    "policy-read policy-manage disposal-manage witness-manage"
+)
+OWN = "link-manage guest-manage disclosure-read appointment-book appointment-change message-send"
+AUDITING = "ledger-read ledger-prove policy-read disclosure-read entry-import"
+REVIEWING = "review-read review-answer"
+# Towards a question: whom it is put to is its owner, whom it is about is its self.
+REVIEWERS = {"practitioner": {"owner"}, "administrator": {"owner"}, "auditor": set(RELATIONS) - {"self"}}
 EVERYONE = "capability-read session sign-out device-enrol"
 
 # Towards an Observation of a patient. "*" is any; a line that fits earlier counts. What no line permits is denied.
 PATIENTS_RECORD = f"""
-practitioner   TREAT      *    care-team    search read vread history create update delete
+practitioner   TREAT      *    care-team    search read vread history create update delete guest-manage
 practitioner   TREAT      *    encounter    search read vread history create update
 practitioner   TREAT      *    appointment  search read vread history create update
 practitioner   TREAT      *    *            search
@@ -43,17 +51,19 @@ practitioner   ETREAT     *    encounter    search read vread history create upd
 practitioner   ETREAT     *    appointment  search read vread history create update break-glass
 practitioner   ETREAT     yes  *            search read vread history create break-glass
 practitioner   ETREAT     no   *            search break-glass
-practitioner   COC        *    care-team    search read vread history create update delete
+practitioner   COC        *    care-team    search read vread history create update delete guest-manage
 practitioner   COC        *    encounter    search read vread history create update
 practitioner   COC        *    appointment  search read vread history create update
 practitioner   COC        *    *            search
 practitioner   PATADMIN   *    *            search
-patient        PATRQT     *    self         search read vread history patient-export
+practitioner   HRESCH     *    *            search
+patient        PATRQT     *    self         search read vread history patient-export {OWN}
+patient        PATRQT     *    acts-for     search link-manage
 patient        PATRQT     *    *            search
 administrator  *          *    *            {ADMINISTRATION}
-auditor        *          *    *            ledger-read ledger-prove
+auditor        *          *    *            {AUDITING}
 system         PATRQT     *    *
-system         HRESCH     *    *
+system         HRESCH     *    *            search bulk-export
 system         HCOMPL     *    *
 system         HSYSADMIN  *    *
 system         *          *    *            search read vread history create update delete bulk-export bulk-import
@@ -98,6 +108,7 @@ def test_a_patients_record(who: str, purpose: Purpose) -> None:
         expected = lookup(PATIENTS_RECORD, who, purpose, glass, relation)
         expected |= set() if who == "robot" else set(EVERYONE.split())
         expected |= set() if who in {"app", "system", "robot"} else {"authenticator-change"}
+        expected |= set(REVIEWING.split()) if relation in REVIEWERS.get(who, ()) else set()
         relations = () if relation == "none" else (Relation(relation),)
         permitted = {
             name(action)

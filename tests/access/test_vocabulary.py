@@ -18,7 +18,7 @@ def test_the_schema_is_the_vocabulary() -> None:
 
 @pytest.mark.parametrize("action", Action)
 def test_actions_are_named_by_scope_resource_and_action(action: Action) -> None:
-    assert re.fullmatch(r"(fhir|audit|identity|encryption):[a-z]+:[a-z]+(-[a-z]+)*", action)
+    assert re.fullmatch(r"(fhir|records|audit|identity|access|encryption):[a-z]+:[a-z]+(-[a-z]+)*", action)
     assert action.resource == action.split(":")[1]
 
 

@@ -187,9 +187,13 @@ def every_situation(action: Action, target: Target, *, break_glass: bool) -> lis
     ]
 
 
-def test_care_never_waits() -> None:
-    """Opening emergency access is possible in every combination of device, network, sign-in and risk."""
-    asked = every_situation(Action.BREAK_GLASS, Target("Patient", ("p1",)), break_glass=False)
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [(Action.BREAK_GLASS, Target("Patient", ("p1",))), (Action.FIND_IN_EMERGENCY, Target("Patient"))],
+)
+def test_care_never_waits(action: Action, target: Target) -> None:
+    """Emergency access is opened, and a stranger found, in every combination of device, network, sign-in and risk."""
+    asked = every_situation(action, target, break_glass=False)
     assert len(asked) == len(ASSURANCES) * len(AGES_MINUTES) * len(RISKS) * len(ZONES) * len(DEVICES)
     assert all(DECIDER.decide(request).permitted for request in asked)
 

@@ -1,13 +1,12 @@
 """The decision itself: Cedar policies, evaluated once for everything that looks the same to them.
 
 Fails closed: a policy that cannot be evaluated, an engine that raises and an action that nobody permits all deny.
+Policies on trial are asked too, and change nothing: what they would have answered otherwise is told with the decision.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-
-import cedarpy
-import orjson
 
 from carekeep.access.decision import AccessRequest, Decision, Visible, visible
 from carekeep.access.denial import why_nothing_permits
@@ -19,11 +18,14 @@ from carekeep.access.policy_text import (
     read_policies,
     read_schema,
 )
+from carekeep.access.rules import Rules, RulesFailed, Verdict
+from carekeep.access.seen import encode_seen
 from carekeep.access.step_up import least_step_up
-from carekeep.access.vocabulary import PRINCIPAL_TYPES, SERVICE
+from carekeep.access.vocabulary import PRINCIPAL_TYPES
 
 _CANNOT_SIGN_IN = "app"
 _CACHED_DECISIONS = 65_536
+_LONGEST_TRIAL = 300  # characters
 _POLICY_ERROR = Decision(
     permitted=False,
     policies=(),
@@ -34,6 +36,15 @@ _UNKNOWN_KIND = Decision(
     policies=(),
     reason="Denied: accounts of this kind have no rights here. Ask an administrator.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """What is exchanged whole: the policies, and the memory of what they answered."""
+
+    rules: Rules
+    evaluate: Callable[[Visible], Decision]
+    decide: Callable[[Visible], Decision]
 
 
 class Decider:
@@ -52,106 +63,131 @@ class Decider:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The policies in force, in order of file and line."""
-        return self._policies
+        return self._in_force.rules.policies
 
-    def reload(self, policies: Sequence[PolicyFile]) -> None:
-        """Use other policies from the next request on, and forget every decision.
+    @property
+    def rules(self) -> Rules:
+        """The policies in force, as they are asked."""
+        return self._in_force.rules
 
-        Raises PolicyRefused when they do not validate; those in force stay.
+    def reload(self, policies: Sequence[PolicyFile], trial: Sequence[PolicyFile] | None = None) -> None:
+        """Use other policies from the next request on, and forget every decision. ``trial``: those on trial.
+
+        Raises PolicyRefused when any of them do not validate; those in force stay.
         """
-        checked = read_policies(policies, self._schema)
-        evaluate = _evaluator(checked, self._schema)
-        self._policies = checked
-        self._evaluate = evaluate
-        self._decide = lru_cache(_CACHED_DECISIONS)(evaluate)
+        rules = self.read(policies)
+        self.use(rules, None if trial is None else self.read(trial))
+
+    def read(self, policies: Sequence[PolicyFile]) -> Rules:
+        """Policies checked against the schema, not in force. Raises PolicyRefused with file, line and reason."""
+        return Rules(read_policies(policies, self._schema))
+
+    def use(self, rules: Rules, trial: Rules | None = None) -> None:
+        """Put policies in force that were read by ``read``, and others on trial; forget every decision."""
+        self._in_force = _InForce(rules, _evaluator(rules, trial), _remembering(rules, trial))
 
     def decide(self, request: AccessRequest) -> Decision:
         """Answer one request; the answer is remembered for all that policies cannot tell from it."""
         try:
-            return self._decide(visible(request))
-        except _Failed:
+            return self._in_force.decide(visible(request))
+        except RulesFailed:
             return _POLICY_ERROR
 
     def decide_afresh(self, request: AccessRequest) -> Decision:
         """Answer without the memory: the same answer, slower. What tests hold the cache against."""
+        return self.decide_seen(visible(request))
+
+    def decide_seen(self, seen: Visible) -> Decision:
+        """Answer what was asked once, from what the policies saw of it then."""
         try:
-            return self._evaluate(visible(request))
-        except _Failed:
+            return self._in_force.evaluate(seen)
+        except RulesFailed:
             return _POLICY_ERROR
 
 
-class _Failed(Exception):
-    """The policies could not be evaluated. Raised, not returned, so that no failure is remembered."""
+def _remembering(rules: Rules, trial: Rules | None) -> Callable[[Visible], Decision]:
+    """A function that evaluates these policies once for all that they cannot tell apart.
+
+    Where no policy names an account, people of whom the same is true are alike to them.
+    """
+    evaluate = _evaluator(rules, trial)
+    if rules.names_accounts or (trial is not None and trial.names_accounts):
+        return lru_cache(_CACHED_DECISIONS)(evaluate)
+    of_anybody = lru_cache(_CACHED_DECISIONS)(evaluate)
+
+    def of_account(seen: Visible) -> Decision:
+        decision = of_anybody(seen._replace(account=""))
+        return replace(decision, seen=(encode_seen(seen),)) if decision.seen else decision
+
+    return lru_cache(_CACHED_DECISIONS)(of_account)
 
 
-def _evaluator(policies: Sequence[Policy], schema: cedarpy.Schema) -> Callable[[Visible], Decision]:
+def _evaluator(rules: Rules, trial: Rules | None) -> Callable[[Visible], Decision]:
     """A function that evaluates these policies. Its whole input is what a policy can see."""
-    policy_set = cedarpy.PolicySet.from_str("\n".join(policy.text for policy in policies))
-    reasons = {policy.id: policy.reason for policy in policies}
 
     def evaluate(seen: Visible) -> Decision:
-        principal_type = PRINCIPAL_TYPES.get(seen.kind)
-        if principal_type is None:
+        if seen.kind not in PRINCIPAL_TYPES:
             return _UNKNOWN_KIND
-        allowed, made_by = _verdict(seen, principal_type, policy_set, schema)
-        ids = tuple(policy_id for policy_id in reasons if policy_id in made_by)
-        reason = reasons[ids[0]] if ids else why_nothing_permits(seen)
-        if allowed or seen.kind == _CANNOT_SIGN_IN:
-            return Decision(allowed, ids, reason)
-        enough = least_step_up(seen, lambda other: _verdict(other, principal_type, policy_set, schema)[0])
-        return Decision(allowed, ids, reason, enough)
+        verdict = shown(rules.verdict(seen), seen)
+        differs = "" if trial is None else _otherwise(verdict, trial, seen)
+        reason, told = _reason(verdict, rules, seen), (encode_seen(seen),)
+        if verdict.permitted:
+            obligations = verdict.obligations
+            return Decision(
+                permitted=True,
+                policies=verdict.policies,
+                reason=reason,
+                seen=told,
+                trial=differs,
+                obligations=obligations,
+            )
+        enough = None
+        if seen.kind != _CANNOT_SIGN_IN and rules.may_step_up(seen, verdict):
+            enough = least_step_up(seen, lambda other: shown(rules.verdict(other), other).permitted)
+        return Decision(
+            permitted=False, policies=verdict.policies, reason=reason, step_up=enough, seen=told, trial=differs
+        )
 
     return evaluate
 
 
-def _verdict(
-    seen: Visible, principal_type: str, policies: cedarpy.PolicySet, schema: cedarpy.Schema
-) -> tuple[bool, set[str]]:
-    """What Cedar says, and the ids of the policies by which. Raises _Failed."""
+def shown(verdict: Verdict, seen: Visible) -> Verdict:
+    """The verdict, with a record that may not be shown for its labels denied."""
+    obligations = verdict.obligations
+    if obligations is None or obligations.shows(seen.labels):
+        return verdict
+    return Verdict(permitted=False, policies=obligations.policies, obligations=obligations)
+
+
+def _reason(verdict: Verdict, rules: Rules, seen: Visible) -> str:
+    if verdict.obligations is not None and not verdict.permitted:
+        return "Denied: the record has security labels other than those that may be shown."
+    if not verdict.policies:
+        return why_nothing_permits(seen)
+    reason = rules.policy(verdict.policies[0]).reason
+    return reason if verdict.obligations is None else f"{reason} Minimum necessary: {verdict.obligations}."
+
+
+def _otherwise(verdict: Verdict, trial: Rules, seen: Visible) -> str:
+    """What policies on trial answer, if that is something else. Never raises: a trial decides nothing."""
     try:
-        entities = _entities(seen, principal_type)
-        result = cedarpy.is_authorized(_request(seen, principal_type), policies, entities, schema)
-        # Cedar leaves out a policy that it cannot evaluate. Left-out forbids must not turn into permission.
-        if result.diagnostics.errors:
-            raise _Failed
-        return result.allowed, set(result.diagnostics.id_annotations_by_reason.values())
-    except (TypeError, ValueError):  # what Cedar refuses, and what JSON cannot carry to it
-        raise _Failed from None
+        other = shown(trial.verdict(seen), seen)
+    except RulesFailed:
+        return "policy error"
+    return otherwise(verdict, other)
 
 
-def _request(seen: Visible, principal_type: str) -> dict[str, object]:
-    """The request in Cedar's terms. With the schema given, enumerated words need no type of their own."""
-    context = {
-        "purpose": {"type": "Purpose", "id": seen.purpose},
-        "relations": [{"type": "Relation", "id": relation} for relation in seen.relations],
-        "break_glass": seen.break_glass,
-        "assurance": seen.assurance,
-        "authenticated_minutes": seen.authenticated_minutes,
-        "risk": seen.risk,
-        "zone": seen.zone,
-        "device": {"type": "DeviceTrust", "id": seen.device},
-    }
-    return {
-        "principal": {"type": principal_type, "id": seen.account},
-        "action": {"type": "Action", "id": str(seen.action)},
-        "resource": _resource(seen),
-        "context": orjson.dumps(context).decode(),
-    }
+def otherwise(verdict: Verdict, other: Verdict) -> str:
+    """How an answer differs from another, in a few words; "" if it does not."""
+    by = ", ".join(other.policies) or "no policy"
+    if verdict.permitted != other.permitted:
+        says = f"{'permitted' if other.permitted else 'denied'} by {by}"
+    elif verdict.permitted and _left_out(verdict) != _left_out(other):
+        says = f"permitted by {by}, {other.obligations or 'nothing left out'}"
+    else:
+        return ""
+    return says if len(says) <= _LONGEST_TRIAL else f"{says[:_LONGEST_TRIAL]}…"
 
 
-def _entities(seen: Visible, principal_type: str) -> str:
-    """The two entities of a request: who asks, and for what."""
-    attributes: dict[str, object] = {"identified": seen.identified, "grants": sorted(seen.grants)}
-    if seen.app is not None:
-        attributes["app"] = seen.app
-    entities = [{"uid": {"type": principal_type, "id": seen.account}, "attrs": attributes, "parents": []}]
-    if seen.entity != SERVICE:
-        described: dict[str, object] = {"type": seen.type}
-        if seen.action.resource != "type":
-            described["labels"] = seen.labels
-        entities.append({"uid": _resource(seen), "attrs": described, "parents": []})
-    return orjson.dumps(entities).decode()
-
-
-def _resource(seen: Visible) -> dict[str, str]:
-    return {"type": seen.entity, "id": seen.action.resource if seen.entity == SERVICE else seen.type}
+def _left_out(verdict: Verdict) -> str:
+    return "" if verdict.obligations is None else str(verdict.obligations)

@@ -3,14 +3,19 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from carekeep.access.obligations import Obligations
 from carekeep.access.rights import Content
 from carekeep.access.vocabulary import (
     RECORD_OF_PATIENT,
     RECORD_SHARED,
+    SERVICE,
     Action,
+    Agreement,
     DeviceTrust,
     Purpose,
     Relation,
+    concerned_label,
+    owner_label,
 )
 from carekeep.identity import Delegation, DeviceStanding
 
@@ -33,7 +38,7 @@ class Principal(Protocol):
 
     @property
     def fhir_user(self) -> str | None:
-        """The record of the person: "Practitioner/x" or "Patient/x"."""
+        """The record of the person: "Practitioner/x", "Patient/x" or "RelatedPerson/x"."""
         ...
 
     @property
@@ -94,7 +99,8 @@ class AccessRequest:
 
     ``relations`` and ``break_glass`` must hold towards every patient of the target: where there are several, ask
     for each alone (``guard.Guard`` does). ``now_ms`` is now, in milliseconds since the epoch; ``risk`` is 0 to 100;
-    ``zone`` is where the request came from (``zones.Zones``).
+    ``zone`` is where the request came from (``zones.Zones``). ``consent`` is what the patient's consents say, and
+    ``consent_names`` whether they permit it to this person by name.
     """
 
     principal: Principal
@@ -106,6 +112,8 @@ class AccessRequest:
     now_ms: int
     risk: int
     zone: str
+    consent: Agreement = Agreement.NONE
+    consent_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +131,20 @@ class StepUp:
 class Decision:
     """The answer: the ids of the policies that made it, and one sentence for people, free of health data.
 
-    ``step_up``: what the person can do about a denial, when signing in again is enough.
+    ``step_up``: what the person can do about a denial, when signing in again is enough. ``seen``: what the policies
+    could see of the request, as the ledger keeps it; ``trial``: what policies on trial would have answered otherwise;
+    ``consents``: the consents that decided, as "Consent/id". ``obligations``: what is to be left out of the records
+    that a permission shows.
     """
 
     permitted: bool
     policies: tuple[str, ...]
     reason: str
     step_up: StepUp | None = None
+    seen: tuple[str, ...] = ()
+    trial: str = ""
+    consents: tuple[str, ...] = ()
+    obligations: Obligations | None = None
 
 
 class Visible(NamedTuple):
@@ -156,6 +171,8 @@ class Visible(NamedTuple):
     risk: int
     zone: str
     device: DeviceTrust
+    consent: Agreement = Agreement.NONE
+    consent_names: bool = False
 
 
 def visible(request: AccessRequest) -> Visible:
@@ -180,6 +197,8 @@ def visible(request: AccessRequest) -> Visible:
         request.risk,
         request.zone,
         device_trust(principal.device, request.now_ms),
+        request.consent,
+        request.consent_names,
     )
 
 
@@ -192,6 +211,20 @@ def device_trust(standing: DeviceStanding | None, now_ms: int) -> DeviceTrust:
     if standing.healthy_until_ms <= now_ms:
         return DeviceTrust.KNOWN
     return DeviceTrust.MANAGED if standing.managed else DeviceTrust.HEALTHY
+
+
+def labelled_relations(principal: Principal, action: Action, target: Target) -> frozenset[Relation]:
+    """The relations to what belongs to no patient that its labels tell: whose it is, and whom it is about."""
+    if target.patients or not target.labels:
+        return frozenset()
+    found = set()
+    if owner_label(principal.account_id) in target.labels:
+        found.add(Relation.OWNER)
+    if action.entity_types == (SERVICE,):  # of records somebody could write the label themself
+        names = (principal.account_id, principal.fhir_user)
+        if any(concerned_label(name) in target.labels for name in names if name):
+            found.add(Relation.SELF)
+    return frozenset(found)
 
 
 def _entity(action: Action, target: Target) -> str:
