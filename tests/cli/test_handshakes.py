@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from carekeep.cli import handshakes
-from carekeep.cli.handshakes import Handshake, NoHandshake, shake_hands
 from carekeep.encryption.certificates import make_local_authority
+from carekeep.web.health import handshakes
+from carekeep.web.health.handshakes import Handshake, NoHandshake, shake_hands
 
 Peer = Callable[[socket.socket], None]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from carekeep.cli import outward
-from carekeep.cli.handshakes import Handshake, NoHandshake
 from carekeep.cli.init import create_unattended
 from carekeep.encryption.certificates import is_named, make_local_authority
 from carekeep.settings import FILE_NAME, Settings, SettingsError, load_settings
+from carekeep.web.health import outward
+from carekeep.web.health.handshakes import Handshake, NoHandshake
 from tests.cli.conftest import Run
 
 TODAY = datetime.datetime.now(datetime.UTC).date()

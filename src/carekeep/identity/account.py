@@ -28,14 +28,16 @@ class Kind(StrEnum):
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
     APP = "app"
+    GUEST = "guest"
 
 
 _FHIR_USERS = {
     Kind.PRACTITIONER: re.compile(rf"Practitioner/{_FHIR_ID}"),
-    Kind.PATIENT: re.compile(rf"Patient/{_FHIR_ID}"),
+    Kind.PATIENT: re.compile(rf"(Patient|RelatedPerson)/{_FHIR_ID}"),  # a related person acts for a patient
     Kind.ADMINISTRATOR: re.compile(rf"(Practitioner/{_FHIR_ID})?"),
     Kind.AUDITOR: re.compile(rf"(Practitioner/{_FHIR_ID})?"),
     Kind.APP: re.compile(""),
+    Kind.GUEST: re.compile(r"(?!)"),  # a guest has no account: see access.sharing
 }
 
 
@@ -58,11 +60,12 @@ class Credentials(Hidden):
 class Account:
     """One person or app that Carekeep knows.
 
-    ``id``: 16 random bytes. ``fhir_user``: ``Practitioner/…`` or ``Patient/…``, what the account's owner is in the
-    records. ``grants``: what an app was given by name; empty for people. ``external_id``: what the directory that
-    provisions the account calls it (SCIM, RFC 7643 section 3.1). ``left``: its owner is gone for good, and the account
-    stays for the ledger only; its login is free for somebody else. ``created_ms``: milliseconds since 1970 (UTC).
-    ``revision`` counts changes. Names, logins and the like are kept out of the repr, and so out of logs.
+    ``id``: 16 random bytes. ``fhir_user``: ``Practitioner/…``, ``Patient/…`` or ``RelatedPerson/…``, what the
+    account's owner is in the records. ``supervisor``: the id of the account that answers for this one; None for
+    none. ``grants``: what an app was given by name; empty for people. ``external_id``: what the directory that
+    provisions the account calls it (SCIM, RFC 7643 section 3.1). ``left``: its owner is gone for good, and the
+    account stays for the ledger only; its login is free for somebody else. ``created_ms``: milliseconds since 1970
+    (UTC). ``revision`` counts changes. Names, logins and the like are kept out of the repr, and so out of logs.
     """
 
     id: bytes
@@ -77,6 +80,12 @@ class Account:
     credentials: Credentials = field(default_factory=Credentials, repr=False)
     external_id: str | None = field(default=None, repr=False)
     left: bool = False
+    supervisor: bytes | None = None
+
+    @property
+    def is_related_person(self) -> bool:
+        """Whether its owner is not a patient here, but somebody who acts for one."""
+        return (self.fhir_user or "").startswith("RelatedPerson/")
 
     def __post_init__(self) -> None:
         """Raises AccountInvalid."""
@@ -98,6 +107,8 @@ class Account:
             raise AccountInvalid("Only apps are given grants by name.", "grants")
         if not all(_GRANT.fullmatch(grant) for grant in self.grants):
             raise AccountInvalid("A grant is a word of at most 64 lower-case letters, digits and hyphens.", "grants")
+        if self.supervisor == self.id:
+            raise AccountInvalid("Nobody supervises themself.", "supervisor")
         if self.left and not self.disabled:
             raise AccountInvalid("Who has left for good stays out: make a new account.", "disabled")
 
@@ -151,6 +162,7 @@ def seal_account(account: Account, tag: bytes, cipher: Cipher) -> bytes:
         "recovery_codes": [base64.b64encode(digest).decode() for digest in credentials.recovery_codes],
         "external_id": account.external_id,
         "left": account.left,
+        "supervisor": account.supervisor.hex() if account.supervisor else None,
     }
     return cipher.seal(orjson.dumps(content), _aad(account.id, tag, account.revision))
 
@@ -181,6 +193,7 @@ def open_account(row: tuple[bytes, bytes, int, bytes], cipher: Cipher) -> Accoun
         credentials=credentials,
         external_id=content.get("external_id"),
         left=content.get("left", False),
+        supervisor=bytes.fromhex(content["supervisor"]) if content.get("supervisor") else None,
     )
 
 

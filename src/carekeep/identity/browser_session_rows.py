@@ -1,4 +1,4 @@
-"""Sessions of browsers at the sign-in origin, and how they are kept: by the hash of their cookie, and sealed.
+"""Sessions of browsers at our sites, and how they are kept: by the hash of their cookie, and sealed.
 
 ``expires_ms`` stands in the open and outside of what is sealed: it is moved on while the session is used, without an
 entry in the ledger for each minute. Whoever moves it in the database gains the idle time at most: the end is sealed.
@@ -24,18 +24,23 @@ IDLE_MS = {1: _HOUR_MS, 2: _HOUR_MS, 3: 15 * _MINUTE_MS}
 LONGEST_MS = {1: 24 * _HOUR_MS, 2: 24 * _HOUR_MS, 3: 12 * _HOUR_MS}
 ID_LENGTH = 16
 
+SIGN_IN = "auth"
+"""The site at which people sign in; the others let them in by its word."""
+
 _SECRET_LENGTH = 32
 _FORMAT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """Somebody signed in at the sign-in origin, in one browser.
+    """Somebody signed in, in one browser, at one of our sites.
 
     ``id``: 32 hexadecimal digits; the same after a step-up, while the cookie is another one. What is issued under the
     session has ``bytes.fromhex(id)`` as its parent. ``assurance``, ``methods`` and ``authenticated_ms`` are those of
     the latest proof. ``agent``: the browser in words. ``device``: the id (hex) of an enrolled device. ``end_ms``: when
-    it is over however much it is used. ``account``: as it is now. Times are milliseconds since 1970 (UTC).
+    it is over however much it is used. ``account``: as it is now. Times are milliseconds since 1970 (UTC). ``site``:
+    the one that it is good at; ``above``: the id of the session at the sign-in site from which it came, and with which
+    it ends.
     """
 
     id: str
@@ -50,15 +55,27 @@ class BrowserSession:
     end_ms: int
     expires_ms: int
     hash: bytes = field(repr=False)
+    site: str = SIGN_IN
+    above: str | None = None
+
+    @property
+    def first(self) -> str:
+        """The id of the session at the sign-in site: this one, or the one above it."""
+        return self.above or self.id
 
     @property
     def last_seen_ms(self) -> int:
         """When it was used last, to the minute."""
         return self.expires_ms - IDLE_MS[self.assurance]
 
+    @property
+    def idle_end_ms(self) -> int:
+        """When it is over if nothing more is done."""
+        return min(self.expires_ms, self.end_ms)
+
     def is_over(self, now: int) -> bool:
         """Whether it was idle for too long, or is at its end."""
-        return now >= min(self.expires_ms, self.end_ms)
+        return now >= self.idle_end_ms
 
 
 def new_cookie(random: Callable[[int], bytes]) -> str:
@@ -86,6 +103,8 @@ def seal_browser_session(session: BrowserSession, cipher: Cipher) -> bytes:
         "created_ms": session.created_ms,
         "end_ms": session.end_ms,
     }
+    if session.above is not None:
+        content |= {"site": session.site, "above": session.above}
     return cipher.seal(orjson.dumps(content), _aad(session.hash, session.account.id))
 
 

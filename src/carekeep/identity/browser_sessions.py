@@ -1,4 +1,4 @@
-"""The cookie sessions of the sign-in origin."""
+"""The cookie sessions of our sites."""
 
 import hashlib
 import os
@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from carekeep.encryption import Keyring, Secret, Tampered
-from carekeep.identity.account import Kind, open_account
+from carekeep.identity.account import Account, Kind, open_account
 from carekeep.identity.accounts import TOPIC
+from carekeep.identity.apps.codes import Code
 from carekeep.identity.browser_session_rows import (
     ID_LENGTH,
     IDLE_MS,
     LONGEST_MS,
+    SIGN_IN,
     BrowserSession,
     check_sealed,
     cookie_hash,
@@ -56,7 +58,8 @@ class StartedSession:
 class BrowserSessions:
     """Starts, verifies and ends them.
 
-    Each sign-in and each step-up makes a new cookie, so that one that was planted before is worth nothing after. What
+    Each sign-in and each step-up makes a new cookie, so that one that was planted before is worth nothing after. People
+    sign in at one site; at the others they get sessions of their own by its word, which end with the one there. What
     was verified is cached until ``forget_cached`` (generation "accounts"). Access tokens that were issued under a
     session end with ``Tokens.prepare_revoke_under(bytes.fromhex(session.id))``: to be committed with its end.
     """
@@ -128,8 +131,36 @@ class BrowserSessions:
         started, ended = self._insertion(stronger, cookie), self._deletion([session.hash], None)
         return Prepared(started.value, (*ended.steps, *started.steps), (*ended.pins, *started.pins))
 
-    async def authenticate(self, cookie: str) -> BrowserSession:
-        """The session of a cookie. Raises BrowserSessionRefused; Tampered when a row was changed.
+    def prepare_enter(
+        self, site: str, account: Account, code: Code, *, address: str | None, user_agent: str = ""
+    ) -> Prepared[StartedSession]:
+        """A session at another of our sites, by a code that the sign-in site gave for ``account``.
+
+        It is as strong and as old as the sign-in, and lasts no longer. Raises IdentityError for a disabled account.
+        """
+        if account.disabled or account.kind is Kind.APP:
+            raise IdentityError("The account is disabled, or not a person's.")
+        cookie, now = new_cookie(self._random), self._clock()
+        session = BrowserSession(
+            id=self._random(ID_LENGTH).hex(),
+            account=account,
+            assurance=code.assurance,
+            methods=code.methods,
+            authenticated_ms=code.authenticated_ms,
+            address=address,
+            agent=agent_in_words(user_agent),
+            device=code.device,
+            created_ms=now,
+            end_ms=code.session_ends_ms,
+            expires_ms=now + IDLE_MS[code.assurance],
+            hash=cookie_hash(cookie),
+            site=site,
+            above=code.session,
+        )
+        return self._insertion(session, cookie)
+
+    async def authenticate(self, cookie: str, site: str = SIGN_IN) -> BrowserSession:
+        """The session of a cookie at a site. Raises BrowserSessionRefused; Tampered when a row was changed.
 
         Writes down, at most each minute, that it is used.
         """
@@ -139,6 +170,8 @@ class BrowserSessions:
             session = await self._load(hash_)
         if session.is_over(now):
             raise BrowserSessionRefused("the browser's session is over")
+        if session.site != site:
+            raise BrowserSessionRefused(f"the session is one of {session.site}, not of {site}")
         if now - session.last_seen_ms < _SEEN_EVERY_MS:
             return session
         expires_ms = now + IDLE_MS[session.assurance]
@@ -155,18 +188,29 @@ class BrowserSessions:
         sessions = [self._open(row) for row in found]
         return tuple(session for session in sessions if not session.is_over(now))
 
-    def prepare_end(self, session: BrowserSession) -> Prepared[None]:
-        """The end of one session. A conflict at commit means that it ended, or got a new cookie, meanwhile."""
+    def prepare_replaced(self, session: BrowserSession) -> Prepared[None]:
+        """The end of one session and of no other, since the same browser gets another one."""
         return self._deletion([session.hash], None)
 
+    async def prepare_end(self, *sessions: BrowserSession) -> Prepared[None]:
+        """The end of sessions at all our sites: of these, of those that they came from, and of what came from those.
+
+        A conflict at commit means that one ended, or got a new cookie, meanwhile.
+        """
+        ended = dict.fromkeys(session.hash for session in sessions)
+        for account_id in {session.account.id for session in sessions}:
+            firsts = {session.first for session in sessions}
+            ended |= dict.fromkeys(e.hash for e in await self.of_account(account_id) if e.first in firsts)
+        return self._deletion(list(ended), None)
+
     async def prepare_end_all(self, account_id: bytes, *, but: BrowserSession | None = None) -> Prepared[int]:
-        """The end of every session of an account; ``but`` the one from which that is asked for.
+        """The end of every session of an account; ``but`` the one from which that is asked for, and what came of it.
 
         The value says how many. A conflict at commit means that one ended meanwhile: prepare anew.
         """
-        kept = but.hash if but else None
+        kept = {e.hash for e in await self.of_account(account_id) if e.first == but.first} if but else set()
         rows = await self._database.fetch(_ALL_OF_ACCOUNT, (account_id,))
-        hashes = [hash_ for (hash_,) in rows if hash_ != kept]
+        hashes = [hash_ for (hash_,) in rows if hash_ not in kept]
         return self._deletion(hashes, len(hashes))
 
     async def prepare_purge(self, now: int) -> Prepared[int]:

@@ -46,10 +46,10 @@ class Leaving:
         self._links = links
 
     async def prepare_sign_out(self, session: BrowserSession) -> Prepared[None]:
-        """The end of one browser's session, and of the tokens and grants that came from it."""
-        id_ = bytes.fromhex(session.id)
+        """The end of one browser's sessions at all our sites, and of the tokens and grants that came from them."""
+        id_ = bytes.fromhex(session.first)
         ended = (
-            self._browser_sessions.prepare_end(session),
+            await self._browser_sessions.prepare_end(session),
             await self._tokens.prepare_revoke_under(id_),
             await prepare_end_session(self._grants, self._tokens, session.account.id, id_),
         )
@@ -117,7 +117,7 @@ class Leaving:
             if each.device == id_ or each.binding == device.key or each.parent in parents
         ]
         return [
-            *(self._browser_sessions.prepare_end(each) for each in browsers),
+            await self._browser_sessions.prepare_end(*browsers),
             self._grants.prepare_end(grants),
             *[await self._tokens.prepare_revoke(each.session) for each in on_it],
         ]

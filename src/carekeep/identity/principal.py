@@ -33,7 +33,7 @@ class Delegation:
     ``client``: the app's client id. ``app``: its name. ``scopes``: the granted SMART scopes, spaces between.
     ``patient`` and ``encounter``: the ids of the launch context. ``via``: the organization that answers for the app
     (UDAP ``hl7-b2b``), ``purpose``: the purposes of use that it stated there, spaces between; the first unless a
-    request says which.
+    request says which. ``outside``: the app is no part of the organization, so what it reads is disclosed.
     """
 
     client: str
@@ -43,6 +43,7 @@ class Delegation:
     encounter: str | None = field(default=None, repr=False)
     via: str | None = None
     purpose: str | None = None
+    outside: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

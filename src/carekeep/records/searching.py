@@ -42,10 +42,11 @@ _SCOPE, _SEQ, _REGION = 1, 2, 5
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Matches in order, and where to go on; None when there is no more."""
+    """Matches in order, and where to go on; None when there is no more. ``following`` is the first match after them."""
 
     matches: tuple[Stored, ...]
     next: Position | None
+    following: Stored | None = None
 
 
 class Searcher:
@@ -64,7 +65,7 @@ class Searcher:
         async for position, stored in self._matches(queries, patients, after or _START, limit + _MORE_THAN_WANTED):
             if len(matches) == limit:
                 last = matches[-1][0] if matches else position
-                return Page(tuple(stored for _, stored in matches), last)
+                return Page(tuple(found for _, found in matches), last, stored)
             matches.append((position, stored))
         return Page(tuple(stored for _, stored in matches), None)
 

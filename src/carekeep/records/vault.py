@@ -12,6 +12,7 @@ from carekeep.records.drafting import UNTAG, Draft
 from carekeep.records.envelope import Place, Stored, unseal
 from carekeep.records.guarding import Guards, read_guards
 from carekeep.records.histories import Historian, Moment, Window
+from carekeep.records.holding import refuse_if_held, unless_held
 from carekeep.records.numbering import Numbering
 from carekeep.records.searching import Page, Searcher
 from carekeep.storage import Change, Clock, Database, Prepared, Row, system_clock
@@ -174,9 +175,11 @@ class Vault:
     async def prepare_forget(self, patient_id: str) -> Prepared[None]:
         """Destroy a patient's key, and take what others could still find of the patient out of the index.
 
-        Raises KeyUnknown when nothing was ever stored for the patient, KeyDestroyed when it was done before.
+        Raises KeyUnknown when nothing was ever stored for the patient, KeyDestroyed when it was done before, Held when
+        a legal hold keeps the records. A conflict at commit: a hold was placed at this moment.
         """
         scope = self._keyring.scope_of(patient_id)
+        await refuse_if_held(self._database, self._keyring, scope)
         keys = await self._keyring.scope(scope)
         shared: list[tuple[int, int, int]] = []
         async for rows in self._database.stream(_BY_SCOPE, (scope,)):
@@ -187,7 +190,7 @@ class Vault:
                     shared.extend((SHARED, tag, seq) for tag_scope, tag in tags if tag_scope == SHARED)
         destroyed = await self._keyring.prepare_destroy(scope)
         untag = (Change(_UNTAG_SCOPE, ((scope,),)), Change(UNTAG, shared))
-        return Prepared(None, (*destroyed.steps, *untag), destroyed.pins)
+        return Prepared(None, (*destroyed.steps, unless_held(scope), *untag), destroyed.pins)
 
     async def _place(self, type_: str, id_: str) -> Place:
         row = await self._database.fetch_one(_PLACE, (self._keyring.rid(type_, id_),))

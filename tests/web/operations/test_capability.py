@@ -19,7 +19,7 @@ async def test_every_operation_is_told_where_it_is(clinic: Clinic) -> None:
     told_of = {resource["type"]: {each["name"] for each in resource["operation"]} for resource in rest["resource"]}
     assert told_of.keys() == RESOURCE_TYPES
     assert {"everything", "summary"} <= told_of["Patient"]
-    assert told_of["AuditEvent"] == {"validate", "meta"}
+    assert told_of["AuditEvent"] == {"validate"}
     system = {each.name for each in OPERATIONS if each.level == "system"}
     assert {each["name"] for each in rest.get("operation", ())} == system
 

@@ -1,11 +1,12 @@
 """All that is kept of apps, as one value."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from carekeep.encryption import Keyring
+from carekeep.identity.apps.client import Client
 from carekeep.identity.apps.clients import Clients
 from carekeep.identity.apps.codes import Codes
 from carekeep.identity.apps.grants import Grants
@@ -46,10 +47,11 @@ class AppAccess:
         keyring: Keyring,
         clock: Clock = system_clock,
         random: Callable[[int], bytes] = os.urandom,
+        own: Sequence[Client] = (),
     ) -> Self:
-        """All of it, in one database."""
+        """All of it, in one database; ``own`` are the organization's own sites."""
         return cls(
-            clients=Clients(database, keyring, clock, random),
+            clients=Clients(database, keyring, clock, random, own),
             grants=Grants(database, keyring, clock, random),
             codes=Codes(database, keyring, clock, random),
             pushed=PushedRequests(database, keyring, clock, random),

@@ -11,7 +11,7 @@ from carekeep.encryption import Secret
 from carekeep.identity.account import Kind
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
-_MAY_COME = frozenset(Kind) - {Kind.APP}
+_MAY_COME = frozenset(Kind) - {Kind.APP, Kind.GUEST}
 
 
 class ProviderInvalid(ValueError):

@@ -8,6 +8,7 @@ from carekeep.access import SYSTEM_GRANT
 from carekeep.identity import Account, Kind
 from carekeep.identity.invitations import invitation_link
 from carekeep.identity.leaving import joined
+from carekeep.identity.supervising import prepare_supervisor
 from carekeep.web.admin.asking import Asked, Done, first
 from carekeep.web.http import Response
 from carekeep.web.problems import problem
@@ -102,6 +103,20 @@ async def enable(asked: Asked, id_: bytes) -> Response:
     return await asked.change(work)
 
 
+async def supervise(asked: Asked, id_: bytes) -> Response:
+    """Who answers for a clinician; ``supervisor`` null: all auditors are asked."""
+    named = None if asked.given.members.get("supervisor") is None else asked.given.id("supervisor")
+
+    async def work() -> Done:
+        account = await asked.account(id_)
+        supervisor = None if named is None else await asked.account(named)
+        changed = prepare_supervisor(asked.services.accounts, account, supervisor)
+        told = f"account {id_.hex()} is supervised by {supervisor.id.hex() if supervisor else 'nobody'}"
+        return Done(changed, facts(changed.value), told)
+
+    return await asked.change(work)
+
+
 def facts(account: Account) -> Mapping[str, Any]:
     """What administrators are told of an account."""
     return {
@@ -112,6 +127,7 @@ def facts(account: Account) -> Mapping[str, Any]:
         "fhir_user": account.fhir_user,
         "grants": sorted(account.grants),
         "disabled": account.disabled,
+        "supervisor": account.supervisor.hex() if account.supervisor else None,
         "created_ms": account.created_ms,
     }
 

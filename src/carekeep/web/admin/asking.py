@@ -9,7 +9,7 @@ from carekeep.identity import Account
 from carekeep.storage import Prepared
 from carekeep.web.http import Response
 from carekeep.web.passage import Passage
-from carekeep.web.plain_json import Given, id_of, read_object, retried, told
+from carekeep.web.plain_json import LARGEST_BODY, Given, id_of, read_object, retried, told
 from carekeep.web.problems import problem
 from carekeep.web.services import Services
 
@@ -20,12 +20,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A change that is ready: what to commit, what to answer, and the ledger's sentence on it."""
+    """A change that is ready: what to commit, what to answer, the ledger's sentence on it, and whose data it was."""
 
     prepared: Prepared[Any]
     answer: Any
     reason: str
     status: int = 200
+    patients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,12 @@ class Asked:
         async def once() -> Response:
             done = await work()
             await self.passage.record(
-                self.action, "permitted", done.prepared, decision=self.decision, query=done.reason
+                self.action,
+                "permitted",
+                done.prepared,
+                decision=self.decision,
+                query=done.reason,
+                patients=done.patients,
             )
             self.services.generations.changed("accounts")
             return told(done.answer, done.status)
@@ -87,11 +93,11 @@ async def first(rows: AsyncIterator[T]) -> list[T]:
     return found
 
 
-async def ask(passage: Passage, action: Action) -> Asked:
-    """Who asks, and whether they may. Raises 401, 403, 400."""
+async def ask(passage: Passage, action: Action, limit: int = LARGEST_BODY) -> Asked:
+    """Who asks, and whether they may. ``limit`` of the body, in bytes. Raises 401, 403, 400, 413."""
     await passage.authenticate(action)
     decision = await passage.demand(action, Target())
-    given = await read_object(passage.request) if passage.request.method == "POST" else Given({})
+    given = await read_object(passage.request, limit) if passage.request.method == "POST" else Given({})
     return Asked(passage, action, decision, given)
 
 

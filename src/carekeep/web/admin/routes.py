@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from carekeep.access import Action
-from carekeep.web.admin import accounts, clients, devices, recoveries
+from carekeep.access.bundles import Role
+from carekeep.web.admin import accounts, clients, devices, disposals, policies, recoveries
 from carekeep.web.admin.asking import Asked, ask, named
 from carekeep.web.http import Receive, Response, Scope, Send
 from carekeep.web.passage import Passage
@@ -20,6 +21,10 @@ _ON_ALL: Mapping[tuple[str, str], Callable[[Asked], Awaitable[Response]]] = Mapp
         ("GET", "recoveries"): recoveries.list_recoveries,
         ("POST", "recoveries"): recoveries.open_recovery,
         ("GET", "clients"): clients.list_clients,
+        ("GET", "holds"): disposals.list_holds,
+        ("POST", "holds"): disposals.place_hold,
+        ("GET", "disposals"): disposals.list_disposals,
+        ("POST", "disposals"): disposals.propose,
     }
 )
 _ON_ONE: Mapping[tuple[str, str], Callable[[Asked, bytes], Awaitable[Response]]] = MappingProxyType(
@@ -28,6 +33,7 @@ _ON_ONE: Mapping[tuple[str, str], Callable[[Asked, bytes], Awaitable[Response]]]
         ("accounts", "disable"): accounts.disable,
         ("accounts", "enable"): accounts.enable,
         ("accounts", "leave"): accounts.leave,
+        ("accounts", "supervisor"): accounts.supervise,
         ("devices", "lost"): devices.lose,
         ("devices", "retire"): devices.retire,
         ("devices", "manage"): devices.manage,
@@ -35,6 +41,9 @@ _ON_ONE: Mapping[tuple[str, str], Callable[[Asked, bytes], Awaitable[Response]]]
         ("recoveries", "reject"): recoveries.reject,
         ("clients", "approve"): clients.approve,
         ("clients", "disable"): clients.disable,
+        ("holds", "lift"): disposals.lift_hold,
+        ("disposals", "approve"): disposals.approve,
+        ("disposals", "reject"): disposals.reject,
     }
 )
 _ACTIONS: Mapping[str, Action] = MappingProxyType(
@@ -43,6 +52,8 @@ _ACTIONS: Mapping[str, Action] = MappingProxyType(
         "devices": Action.DEVICE_MANAGE,
         "recoveries": Action.ACCOUNT_RECOVER,
         "clients": Action.CLIENT_MANAGE,
+        "holds": Action.DISPOSAL_MANAGE,
+        "disposals": Action.DISPOSAL_MANAGE,
     }
 )
 
@@ -65,6 +76,14 @@ async def _route(passage: Passage) -> Response:
             return await on_all(await ask(passage, _ACTIONS[what]))
         case ("devices", "codes") if method == "POST":
             return await devices.make_code(await ask(passage, Action.DEVICE_MANAGE))
+        case ("disposals", id_) if method == "GET":
+            return await disposals.show(await ask(passage, Action.DISPOSAL_MANAGE), named(id_))
+        case ("policies",) if method == "GET":
+            return await policies.list_policies(await ask(passage, Action.POLICY_READ))
+        case ("policies",) if method == "POST":
+            return await policies.load(passage, Role.IN_FORCE)
+        case ("policies", "trial") if method == "POST":
+            return await policies.load(passage, Role.ON_TRIAL)
         case ("accounts", id_) if method == "GET":
             return await accounts.get_account(await ask(passage, Action.ACCOUNT_MANAGE), named(id_))
         case (what, id_, change) if method == "POST" and (on_one := _ON_ONE.get((what, change))) is not None:

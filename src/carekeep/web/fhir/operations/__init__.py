@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from carekeep.web.fhir.operations.accounting_of_disclosures import accounting_of_disclosures
 from carekeep.web.fhir.operations.break_glass import break_glass
 from carekeep.web.fhir.operations.bulk_export import export_group, export_patients, export_system
 from carekeep.web.fhir.operations.bulk_import import import_records
 from carekeep.web.fhir.operations.document import document
 from carekeep.web.fhir.operations.everything import everything
 from carekeep.web.fhir.operations.expand import expand_value_set
+from carekeep.web.fhir.operations.find_in_emergency import find_in_emergency
 from carekeep.web.fhir.operations.last_n import last_n
 from carekeep.web.fhir.operations.lookup import lookup
 from carekeep.web.fhir.operations.meta import meta, meta_add, meta_delete
@@ -24,6 +26,7 @@ from carekeep.web.fhir.operations.subscription_status import status_of_several, 
 from carekeep.web.fhir.operations.summary import summary, summary_by_identifier
 from carekeep.web.fhir.operations.validate import validate, validate_record
 from carekeep.web.fhir.operations.validate_code import validate_code_of_code_system, validate_code_of_value_set
+from carekeep.web.fhir.operations.who_looked import who_looked
 from carekeep.web.http import Response
 from carekeep.web.passage import Passage
 
@@ -54,6 +57,7 @@ _IPS = "http://hl7.org/fhir/uv/ips/OperationDefinition"
 _BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription"
 
 _WS_BINDING = "get-ws-binding-token"
+_ACCOUNTING = "accounting-of-disclosures"
 _ANY: frozenset[str] = frozenset()
 _PATIENT = frozenset({"Patient"})
 _VALUE_SET = frozenset({"ValueSet"})
@@ -65,6 +69,9 @@ _BOTH = ("GET", "POST")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("break-glass", "instance", _POST, _PATIENT, f"{_OWN}/break-glass", break_glass),
+    Operation("find-in-emergency", "type", _POST, _PATIENT, f"{_OWN}/find-in-emergency", find_in_emergency),
+    Operation("who-looked", "instance", _BOTH, _PATIENT, f"{_OWN}/who-looked", who_looked),
+    Operation(_ACCOUNTING, "instance", _BOTH, _PATIENT, f"{_OWN}/{_ACCOUNTING}", accounting_of_disclosures),
     Operation("export", "system", _BOTH, _ANY, f"{_BULK}/export", export_system),
     Operation("export", "type", _BOTH, _PATIENT, f"{_BULK}/patient-export", export_patients),
     Operation("export", "instance", _BOTH, frozenset({"Group"}), f"{_BULK}/group-export", export_group),

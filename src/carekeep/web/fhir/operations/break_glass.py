@@ -1,56 +1,75 @@
 """``Patient/[id]/$break-glass``: the emergency way in, for a clinician who is known and says why."""
 
 from carekeep.access import Action, BreakGlassRefused, Purpose, Target
+from carekeep.access.break_glass import DEFAULT_LIFETIME_MS, MINUTE_MS, TOPIC
 from carekeep.fhir import dump_json, format_instant
+from carekeep.web.fhir.arguments import Arguments, body_arguments
 from carekeep.web.fhir.bodies import read_json
 from carekeep.web.http import Response
 from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
 
 _MAX_BODY = 16 * 1024
-TOPIC = "break-glass"
 
 
 async def break_glass(passage: Passage, type_: str, patient_id: str) -> Response:
     """Open emergency access to one patient. The body is a Parameters with ``reason`` (valueString).
 
-    Answers with Parameters that say until when. The entry in the ledger names the grant, which keeps the reason.
+    ``minutes`` is how long (60 unless it is said, at most 240), ``type`` (repeated) the resource types that it is for;
+    without one it is the whole record. Answers with Parameters that say until when. The entry in the ledger names the
+    grant, which keeps the reason, and the question that it leaves open is made by the same unit.
     """
     await passage.authenticate(Action.BREAK_GLASS)
     passage.purpose = Purpose.ETREAT  # opening emergency access states the purpose by itself
-    reason = _reason(await read_json(passage.request, _MAX_BODY))
+    arguments = await emergency_arguments(passage, "reason", "minutes", "type")
+    reason = written(arguments)
+    minutes = arguments.whole("minutes")
     decision = await passage.demand(Action.BREAK_GLASS, Target(type_, (patient_id,), ()))
     try:
-        prepared = await passage.services.break_glass.prepare_open(passage.principal, patient_id, reason)
+        opened = await passage.services.break_glass.prepare_open(
+            passage.principal,
+            patient_id,
+            reason,
+            DEFAULT_LIFETIME_MS if minutes is None else minutes * MINUTE_MS,
+            arguments.texts("type"),
+        )
     except BreakGlassRefused as refused:
         raise problem(422, "business-rule", str(refused), "Parameters.parameter") from None
+    review = await passage.services.reviews.prepare_for_access(passage.principal, opened.value)
     await passage.record(
         Action.BREAK_GLASS,
         "permitted",
-        prepared,
+        opened,
+        review,
         decision=decision,
         patients=(patient_id,),
-        query=f"grant {prepared.value.id}",  # the written reason is health data: it is forgotten with the patient
+        # The written reason is health data: it is forgotten with the patient.
+        query=f"grant {opened.value.id}, review {review.value.id.hex()}",
     )
     passage.services.generations.changed(TOPIC)
     answer = {
         "resourceType": "Parameters",
         "parameter": [
-            {"name": "expires", "valueInstant": format_instant(prepared.value.expires_ms)},
+            {"name": "expires", "valueInstant": format_instant(opened.value.expires_ms)},
+            *({"name": "type", "valueCode": each} for each in sorted(opened.value.types)),
             {"name": "notice", "valueString": "This access is recorded, with your reason, and will be reviewed."},
         ],
     }
     return Response(200, dump_json(answer))
 
 
-def _reason(body: dict[str, object]) -> str:
-    parameters = body.get("parameter")
-    if body.get("resourceType") == "Parameters" and isinstance(parameters, list):
-        for parameter in parameters[:20]:
-            if isinstance(parameter, dict) and parameter.get("name") == "reason":
-                reason = parameter.get("valueString")
-                if isinstance(reason, str):
-                    return reason
-    raise problem(
-        400, "required", "Send a Parameters with one parameter: name 'reason', valueString why.", "Parameters.parameter"
-    )
+async def emergency_arguments(passage: Passage, *names: str) -> Arguments:
+    """What is in the body, which alone holds what is said in an emergency: URLs stand in logs. Raises 400."""
+    body = await read_json(passage.request, _MAX_BODY)
+    if body.get("resourceType") != "Parameters":
+        raise problem(400, "invalid", "The body of this operation is a Parameters resource.", "Parameters")
+    return body_arguments(body, *names)
+
+
+def written(arguments: Arguments) -> str:
+    """The written reason. Raises 400."""
+    given = arguments.all("reason")
+    if len(given) != 1 or not isinstance(given[0], str):
+        what = "Send a Parameters with one parameter: name 'reason', valueString why."
+        raise problem(400, "required", what, "Parameters.parameter")
+    return given[0]

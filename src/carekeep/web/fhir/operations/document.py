@@ -10,6 +10,8 @@ from carekeep.web.denials import denied
 from carekeep.web.fhir.arguments import read_arguments
 from carekeep.web.fhir.disclosure import Disclosure, called
 from carekeep.web.http import Response
+from carekeep.web.labelling import remark_for
+from carekeep.web.obligations import abide
 from carekeep.web.passage import Passage, what_of
 from carekeep.web.problems import problem
 
@@ -35,6 +37,7 @@ async def document(passage: Passage, type_: str, id_: str) -> Response:
         [Part(f"{base}/{part.reference}", part.resource) for part in parts if part.reference != composition.reference],
         identifier=uuid.uuid4(),
         timestamp=format_instant(passage.services.clock()),
+        remark=remark_for(part.resource for part in (composition, *parts)),
     )
     return Response(200, dump_json(bundle))
 
@@ -53,4 +56,4 @@ async def _part(passage: Passage, disclosure: Disclosure, reference: str) -> Sto
         what = (what_of(stored),)
         await passage.record(Action.READ, "denied", decision=decision, what=what, patients=stored.patients)
         raise denied(decision, passage.principal)
-    return stored
+    return abide(decision, stored)

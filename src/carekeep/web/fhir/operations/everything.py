@@ -43,12 +43,13 @@ async def everything(passage: Passage, type_: str, id_: str) -> Response:
     page = [patient] if wish.after is None and wish.of_type(type_) else []
     last, more = wish.after or 0, False
     async for number, stored in _compartment(passage, id_, last):
-        if stored.reference == patient.reference or not wish.takes(stored) or not await disclosure.permits(stored):
+        shown = await disclosure.shown(stored)
+        if stored.reference == patient.reference or shown is None or not wish.takes(shown):
             continue
         if len(page) >= wish.count:
             more = True
             break
-        page.append(stored)
+        page.append(shown)
         last = number
     beside = [each for each in await disclosure.directory(each.resource for each in page) if wish.of_type(each.type)]
     disclosure.show(*page, *beside)

@@ -33,7 +33,8 @@ async def last_n(passage: Passage, type_: str, _: str) -> Response:
     await disclosure.ask(type_)
     seen = await _seen(passage, patients)
     matches = passage.services.vault.search_all(query, seen)
-    found = {stored.id: stored async for stored in matches if await disclosure.permits(stored)}
+    shown = [each async for stored in matches if (each := await disclosure.shown(stored, query)) is not None]
+    found = {stored.id: stored for stored in shown}
     if len(found) > _MOST:
         raise problem(422, "too-costly", f"More than {_MOST:,} observations match. Ask for a category or code.")
     last = [found[each["id"]] for each in last_of_each((stored.resource for stored in found.values()), count)]

@@ -38,7 +38,7 @@ async def binding_token_of_several(passage: Passage, type_: str, _: str) -> Resp
     found = [
         stored
         async for stored in passage.services.vault.search_all(query, ())
-        if await disclosure.permits(stored) and await _bindable(passage, stored)
+        if await disclosure.shown(stored) is not None and await _bindable(passage, stored)
     ]
     if not found or len(found) < len(set(ids)):
         says = "Name websocket subscriptions of your own that have not ended, or have at least one."

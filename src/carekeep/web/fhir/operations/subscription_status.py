@@ -40,8 +40,9 @@ async def status_of_several(passage: Passage, type_: str, _: str) -> Response:
     async for stored in passage.services.vault.search_all(query, ()):
         if statuses and stored.resource["status"] not in statuses:
             continue
-        if await disclosure.permits(stored):
-            found.append(stored)
+        shown = await disclosure.shown(stored)
+        if shown is not None:
+            found.append(shown)
         if len(found) == _MOST:
             break
     disclosure.show(*found)

@@ -1,32 +1,40 @@
 """``$summary`` of a Patient: the International Patient Summary (IPS 2.0.0)."""
 
 import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from carekeep import __version__
 from carekeep.access import Action, Target
+from carekeep.access.labelling import leaves_out
 from carekeep.fhir import dump_json, format_instant, parse_query
-from carekeep.fhir.documents import IPS_BUNDLE, SUMMARY_TYPES, Authorship, patient_summary, summary_content
+from carekeep.fhir.documents import IPS_BUNDLE, SUMMARY_TYPES, Authorship, Remark, patient_summary, summary_content
 from carekeep.records import Stored
 from carekeep.web.fhir.arguments import Arguments, read_arguments
 from carekeep.web.fhir.disclosure import Disclosure, called
 from carekeep.web.fhir.operations.everything import chart
 from carekeep.web.http import Response
+from carekeep.web.labelling import remark_for
 from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
+
+Json = dict[str, Any]
 
 
 async def summary(passage: Passage, type_: str, id_: str) -> Response:
     """The summary of the patient whose id is in the URL."""
     await passage.authenticate(Action.READ)
-    arguments = await read_arguments(passage, "profile")
+    arguments = await read_arguments(passage, "profile", "sensitive")
     _check_profile(arguments)
-    return await _summarise(passage, id_, called(f"{type_}/{id_}/$summary", arguments.given))
+    query = called(f"{type_}/{id_}/$summary", arguments.given)
+    return await _summarise(passage, id_, query, _wanted(arguments))
 
 
 async def summary_by_identifier(passage: Passage, type_: str, _: str) -> Response:
     """The summary of the one patient with an identifier, among those whom the person may see."""
     await passage.authenticate(Action.READ)
-    arguments = await read_arguments(passage, "identifier", "profile")
+    arguments = await read_arguments(passage, "identifier", "profile", "sensitive")
     _check_profile(arguments)
     identifier = arguments.text("identifier")
     if identifier is None:
@@ -38,7 +46,7 @@ async def summary_by_identifier(passage: Passage, type_: str, _: str) -> Respons
         if found:
             raise problem(412, "multiple-matches", "More than one patient has the identifier.", "identifier")
         raise problem(404, "not-found", "No patient whom you may see has the identifier.", "identifier")
-    return await _summarise(passage, found[0].id, query)
+    return await _summarise(passage, found[0].id, query, _wanted(arguments))
 
 
 def _check_profile(arguments: Arguments) -> None:
@@ -54,20 +62,33 @@ async def _with_identifier(passage: Passage, identifier: str) -> list[Stored]:
     disclosure = Disclosure(passage)
     found: list[Stored] = []
     async for stored in passage.services.vault.search_all(query, await passage.patients_in_sight()):
-        if await disclosure.permits(stored):
+        if await disclosure.shown(stored, query) is not None:
             found.append(stored)
         if len(found) > 1:
             break
     return found
 
 
-async def _summarise(passage: Passage, id_: str, query: str) -> Response:
+def _wanted(arguments: Arguments) -> frozenset[str] | None:
+    """The categories of sensitive records that may go along; None: nobody asked, so that nothing is held back."""
+    text = arguments.text("sensitive")
+    return None if text is None else frozenset(text.split(",")) - {"none"}
+
+
+async def _summarise(passage: Passage, id_: str, query: str, wanted: frozenset[str] | None) -> Response:
     disclosure = Disclosure(passage)
     patient = await disclosure.subject("Patient", id_)
     readable: dict[str, Stored] = {}
     async for _, stored in chart(passage, id_):
-        if stored.type in SUMMARY_TYPES and await disclosure.permits(stored):
-            readable[stored.reference] = stored
+        shown = await disclosure.shown(stored) if stored.type in SUMMARY_TYPES else None
+        if shown is not None:
+            readable[shown.reference] = shown
+    held_back = ""
+    if wanted is not None:
+        selection = leaves_out([each.resource for each in readable.values()], wanted, passage.services.labelling.rules)
+        kept = {f"{each['resourceType']}/{each['id']}" for each in selection.kept}
+        readable = {reference: stored for reference, stored in readable.items() if reference in kept}
+        held_back = selection.sentence
     content = summary_content(id_, [stored.resource for stored in readable.values()])
     disclosure.show(patient, *(readable[f"{each['resourceType']}/{each['id']}"] for each in content.resources))
     directory = await disclosure.directory([patient.resource, *content.resources])
@@ -76,7 +97,7 @@ async def _summarise(passage: Passage, id_: str, query: str) -> Response:
     managing = patient.resource.get("managingOrganization", {}).get("reference")
     document = patient_summary(
         patient.resource,
-        content,
+        replace(content, remark=_remark([patient.resource, *content.resources], held_back)),
         [stored.resource for stored in directory],
         base_url=passage.services.fhir_url,
         authorship=Authorship(
@@ -89,3 +110,11 @@ async def _summarise(passage: Passage, id_: str, query: str) -> Response:
         timestamp=format_instant(passage.services.clock()),
     )
     return Response(200, dump_json(document))
+
+
+def _remark(resources: Iterable[Json], held_back: str) -> Remark | None:
+    """What the summary must say: the notice that goes with what it holds, and that something may be left out."""
+    notice = remark_for(resources)
+    if not held_back:
+        return notice
+    return Remark(f"{held_back} {notice.text}", notice.labels) if notice else Remark(held_back, ())

@@ -13,7 +13,7 @@ from carekeep.web.http import Response
 from carekeep.web.passage import Passage, target_of
 from carekeep.web.problems import problem
 from carekeep.web.profiles import is_base
-from carekeep.web.writable import UNWRITABLE, target_of_resource
+from carekeep.web.writable import UNWRITABLE, target_of_resource, unenforceable
 
 Json = dict[str, Any]
 _NAMES = ("resource", "mode", "profile")
@@ -126,6 +126,7 @@ async def _contents(passage: Passage, type_: str, resource: Json, arguments: Arg
     if resource.get("resourceType") != type_:
         return [Issue("error", "invalid", f"{type_}.resourceType", f"It must be a {type_}, as the URL says.")]
     issues = await profiles.issues(resource, asked)
+    issues += unenforceable(resource)
     if type_ in UNWRITABLE:
         issues.append(Issue("error", "not-supported", type_, UNWRITABLE[type_]))
     return issues
