@@ -33,7 +33,7 @@ async def connect(
     Raises AddressRefused, OSError (ssl.SSLError among them).
     """
     failure: OSError | None = None
-    for address in await _addresses(endpoint, hosts):
+    for address in await addresses_of(endpoint, hosts):
         try:
             return await asyncio.open_connection(
                 address, endpoint.port, ssl=trust, server_hostname=endpoint.host, limit=LARGEST_HEAD
@@ -45,8 +45,11 @@ async def connect(
     raise failure or OSError("the name has no address")
 
 
-async def _addresses(endpoint: Endpoint, hosts: AllowedHosts) -> list[str]:
-    """The addresses to try. One that is not allowed refuses all: a name with such a one is not to be trusted."""
+async def addresses_of(endpoint: Endpoint, hosts: AllowedHosts) -> list[str]:
+    """The addresses to try. One that is not allowed refuses all: a name with such a one is not to be trusted.
+
+    Raises AddressRefused, OSError.
+    """
     found = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=1, proto=6)
     addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
     if not addresses or not all(hosts.may_connect(address) for address in addresses):
