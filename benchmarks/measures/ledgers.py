@@ -23,13 +23,14 @@ from benchmarks.stage import Stage
 from carekeep.audit import Agent, Checkpoint, Entry, EntryId, Ledger, LedgerFiles, Sequencer, prove, verify_proof
 from carekeep.audit.checkpoint import sign_checkpoint
 from carekeep.audit.merkle import HASH_SIZE
+from carekeep.audit.sequencer import BATCH
 from carekeep.audit.tiles import WIDTH, Place, RightEdge, TilePath, width_at
 from carekeep.encryption import KeyFile, Keyring, Secret
 from carekeep.storage import Database, Insert, open_database, system_clock
 
 _GROUP = "the ledger"
 _ORIGIN = "benchmark.example/ledger"
-_WRITERS = 128  # requests that are under way at once
+_WRITERS = 32  # requests that are under way at once
 _EACH = 64 * WIDTH
 _PROOFS = 200
 _TILE = ("level", "number", "hashes")
@@ -80,11 +81,14 @@ async def _appends(url: str, name: str, folder: Path, seconds: float) -> list[Fi
 
 
 async def _integrate(sequencer: Sequencer, ledger: Ledger) -> None:
+    """As the keeper does: without a pause while there is more than a unit takes."""
     while True:
         ledger.recorded.clear()
-        if not await sequencer.integrate():
+        done = await sequencer.integrate()
+        if not done:
             await ledger.recorded.wait()
-        await asyncio.sleep(0.05)
+        if done < BATCH:
+            await asyncio.sleep(0.05)
 
 
 async def _published(folder: Path, count: int) -> list[Figure]:

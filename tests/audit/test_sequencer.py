@@ -171,7 +171,7 @@ async def test_racing_sequencers_never_fork_the_log(database: Database, seed: in
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_death_in_the_commit_leaves_all_or_nothing(database: Database, after: bool) -> None:
     ids = await record_all(a_ledger(database), range(300))
-    assert await a_sequencer(database).integrate() == 300
+    assert await integrate_all(a_sequencer(database)) == 300
     ids += await record_all(a_ledger(database), range(300, 500))
     with pytest.raises(StorageError):
         await a_sequencer(Dying(database, after=after)).integrate()

@@ -20,7 +20,7 @@ from carekeep.audit.tile_table import Head, TileMissing, TileTable
 from carekeep.audit.tiles import WIDTH, Place, RightEdge
 from carekeep.storage import Change, Conflict, Database, Insert, Lease, Row, Step, StorageError
 
-BATCH = 1024
+BATCH = 256  # a unit of 1,024 holds PostgreSQL for so long that appends feel it
 PACE_S = 0.05  # between batches that were not full: many small ones cost the writers more than they gain
 IDLE_S = 0.2  # entries of other processes come without a nudge
 LEASE_S = 2.0
@@ -88,7 +88,7 @@ class Sequencer:
         self.key = VerifierKey.of(origin, self._private)
 
     async def integrate(self) -> int:
-        """Integrate up to 1,024 pending entries; returns how many. Raises LedgerBroken and StorageError.
+        """Integrate up to 256 pending entries; returns how many. Raises LedgerBroken and StorageError.
 
         Losing to another sequencer costs a new attempt and nothing else.
         """
