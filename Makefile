@@ -15,18 +15,19 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .SECONDARY:
-.PHONY: help run test bench lint lock clean
+.PHONY: help run test bench lint lock assets clean
+ASSETS := src/carekeep/web/assets/built/manifest.json
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-run: .venv/.ready-run ## Start Carekeep with a simulated hospital on https://localhost:8443
+run: .venv/.ready-run $(ASSETS) ## Start Carekeep with a simulated hospital on https://localhost:8443
 	@$(IN_VENV) -m carekeep demo
 
-test: .venv/.ready-test ## Run every test, and the checks of style, types and imports with them
+test: .venv/.ready-test $(ASSETS) ## Run every test, and the checks of style, types and imports with them
 	@$(IN_VENV) -m pytest
 
-bench: .venv/.ready-test ## Measure, print the table, and write it as JSON
+bench: .venv/.ready-test $(ASSETS) ## Measure, print the table, and write it as JSON
 	@$(IN_VENV) -m benchmarks
 
 lint: .venv/.ready-test ## Check style, types and imports only
@@ -38,10 +39,16 @@ lint: .venv/.ready-test ## Check style, types and imports only
 lock: ## Choose the newest allowed versions anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv to choose versions: install it (pipx install uv), or name it: make lock UV=path/to/uv"; exit 1; }
 	$(LOCK) --output-file requirements/run.txt
-	$(LOCK) --constraint requirements/run.txt --group test --group lint --output-file requirements/test.txt
+	$(LOCK) --constraint requirements/run.txt --extra anchor --group test --group lint --output-file requirements/test.txt
+
+assets: $(ASSETS) ## Fetch the style sheets and scripts of others that the pages use
+
+# Whichever environment is there: both have the Node that fetches them.
+$(ASSETS): src/carekeep/web/assets/package-lock.json scripts/assets.py
+	@$(IN_VENV) -m scripts.assets
 
 clean: ## Remove the environment and everything else that was made here
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist src/carekeep/web/assets/built .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Wheels only: the lock's packages all have them, and a bare machine has no compiler. The project itself is installed

@@ -1,6 +1,9 @@
 """What is installed: the locks say what the project says, and the wheel holds all that the code reads."""
 
 import ast
+import base64
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from packaging.utils import canonicalize_name
 import carekeep
 from tests.house.tree import PACKAGE, ROOT, kept_files, python_files
 
+BUILT = PACKAGE / "web" / "assets" / "built"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
@@ -55,10 +59,12 @@ def imported_packages() -> Iterator[str]:
 
 def test_dependencies_are_what_is_imported() -> None:
     project = PROJECT["project"]
-    declared = {Requirement(r).name for r in project["dependencies"] + project["optional-dependencies"]["postgres"]}
+    extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    declared = {Requirement(r).name for r in project["dependencies"] + extras}
     foreign = set(imported_packages()) - sys.stdlib_module_names - {"carekeep"}
     distributions = packages_distributions()
-    assert {name for package in foreign for name in set(distributions.get(package, [package]))} == declared
+    found = {name for package in foreign for name in set(distributions.get(package, [package]))}
+    assert set(map(canonicalize_name, found)) == set(map(canonicalize_name, declared))
 
 
 def test_tests_run_on_what_is_run() -> None:
@@ -71,5 +77,27 @@ def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("carekeep/")}
-    assert packed == {f.relative_to(PACKAGE.parent).as_posix() for f in kept_files() if f.is_relative_to(PACKAGE)}
+    kept = {f.relative_to(PACKAGE.parent).as_posix() for f in kept_files() if f.is_relative_to(PACKAGE)}
+    fetched = json.loads((BUILT / "manifest.json").read_text("utf-8")).keys() | {"manifest.json"}
+    assert packed == kept | {f"carekeep/web/assets/built/{name}" for name in fetched}
     assert wheel.name.startswith(f"carekeep-{carekeep.__version__}-")
+
+
+def test_nobody_changed_what_was_fetched_from_others() -> None:
+    manifest: dict[str, str] = json.loads((BUILT / "manifest.json").read_text("utf-8"))
+    found = {
+        file.name: "sha384-" + base64.b64encode(hashlib.sha384(file.read_bytes()).digest()).decode()
+        for file in BUILT.iterdir()
+        if file.name != "manifest.json"
+    }
+    assert found == manifest
+
+
+def test_the_lock_of_the_assets_holds_the_hash_of_every_package() -> None:
+    folder = BUILT.parent
+    wanted = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    for name, version in wanted.items():
+        package = locked[f"node_modules/{name}"]
+        assert package["version"] == version
+        assert package["integrity"].startswith("sha512-")
