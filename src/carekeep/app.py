@@ -5,14 +5,24 @@ import contextlib
 import logging
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from urllib.parse import urlsplit
 
 from carekeep.access import BreakGlass, Decider, Guard, Relationships
-from carekeep.audit import Ledger, Sequencer
+from carekeep.access.bundles import POLICIES_TOPIC, PolicyBundles, PolicyKeeper
+from carekeep.access.consents import TOPIC as CONSENT_TOPIC
+from carekeep.access.consents import Consents, Delegates, Implicit
+from carekeep.access.labelling import Labelling
+from carekeep.access.reviews import Reviews
+from carekeep.access.sharing import Sharing
+from carekeep.audit import EntryIndex, EntryIndexer, Ledger, Sequencer
+from carekeep.audit.anchors.anchoring import LEASE_MS as ANCHORS_LEASE_MS
+from carekeep.audit.export.shipping import LEASE_MS as SIEM_LEASE_MS
+from carekeep.audit.witnessing import Policy, Witnesses, Witnessing
+from carekeep.audit.witnessing.running import LEASE_MS as WITNESSES_LEASE_MS
 from carekeep.encryption import KeyFile, Keyring, Secret
 from carekeep.identity import Accounts, SignIn, Throttle, Tokens
 from carekeep.identity.apps.app_access import AppAccess
@@ -20,8 +30,6 @@ from carekeep.identity.apps.assertions import Assertions
 from carekeep.identity.apps.key_sets import KeySets
 from carekeep.identity.apps.proofs import Proofs
 from carekeep.identity.apps.replays import Replays
-from carekeep.identity.apps.udap import Udap
-from carekeep.identity.apps.udap_settings import CommunityRefused
 from carekeep.identity.browser_sessions import BrowserSessions
 from carekeep.identity.devices import Devices
 from carekeep.identity.invitations import Invitations
@@ -32,16 +40,30 @@ from carekeep.identity.outside import Links, RelyingParty, https_fetch
 from carekeep.identity.passkeys import Passkeys
 from carekeep.identity.recoveries import Recoveries
 from carekeep.records import Vault
+from carekeep.records.disposal import Disposals, Holds
 from carekeep.settings import Settings, SettingsError
+from carekeep.settings.named import (
+    allowed_hosts,
+    front_secret,
+    policy_signers,
+    security_txt,
+    trust_community,
+    witness_policy,
+)
 from carekeep.storage import Clock, Database, Generations, Lease, open_database, system_clock
 from carekeep.web import NotificationEngine, Services
+from carekeep.web.attachments import scanner_at
 from carekeep.web.bulk import BulkRunner
+from carekeep.web.exchange.chain_node import anchoring
+from carekeep.web.exchange.reaching import fetch_from, hosts_of, submit_to
+from carekeep.web.exchange.siem import siem_shippers
+from carekeep.web.health import Lookout
 from carekeep.web.housekeeping import LEASE_MS as HOUSEKEEPING_LEASE_MS
 from carekeep.web.housekeeping import Housekeeping
 from carekeep.web.key_fetching import key_fetch
-from carekeep.web.outgoing import AllowedHosts, HostsRefused
+from carekeep.web.label_rules import label_rules
+from carekeep.web.outgoing import HostsRefused
 from carekeep.web.profiles import PROFILES_TOPIC, Profiles
-from carekeep.web.security_txt import security_text
 from carekeep.web.subscriptions import Bindings, Subscriptions
 
 _log = logging.getLogger("carekeep")
@@ -71,7 +93,9 @@ async def open_system(
     database = open_database(settings.database)
     try:
         keyring = await Keyring.open(database, key_service, create=create, clock=clock, random=os.urandom)
-        yield _assemble(settings, database, keyring, clock)
+        system = _assemble(settings, database, keyring, clock)
+        await system.services.policies.refresh()
+        yield system
     finally:
         await database.close()
 
@@ -102,6 +126,8 @@ class _Rooms:
     throttle: Throttle
     apps: AppAccess
     links: Links
+    policies: PolicyKeeper
+    consents: Consents
     relationships: Relationships
     profiles: Profiles
     break_glass: BreakGlass
@@ -111,6 +137,7 @@ class _Rooms:
         vault = Vault(database, keyring, clock)
         ledger = Ledger(database, keyring, clock, os.urandom)
         devices = Devices(database, keyring, settings.device_posture, clock, os.urandom)
+        consents = Consents(vault, clock, Implicit(settings.consent_default))
         return cls(
             database=database,
             keyring=keyring,
@@ -126,9 +153,13 @@ class _Rooms:
             browser_sessions=BrowserSessions(database, keyring, clock, os.urandom),
             replays=Replays(database, keyring, clock),
             throttle=Throttle(database, keyring, clock),
-            apps=AppAccess.over(database, keyring, clock, os.urandom),
+            apps=AppAccess.over(
+                database, keyring, clock, os.urandom, [site.as_client() for site in settings.own_sites]
+            ),
             links=Links(database, keyring),
-            relationships=Relationships(vault, clock),
+            policies=PolicyKeeper(Decider.load(), PolicyBundles(database, keyring, clock)),
+            consents=consents,
+            relationships=Relationships(vault, clock, delegates=Delegates(vault, consents, clock)),
             profiles=Profiles(vault, settings.validation),
             break_glass=BreakGlass(database, keyring, clock, os.urandom),
         )
@@ -142,23 +173,30 @@ def _watch(rooms: _Rooms) -> None:
     watch("accounts", rooms.devices.forget_cached)
     watch("accounts", rooms.browser_sessions.forget_cached)
     watch("care", rooms.relationships.forget_cached)
+    watch("care", rooms.consents.forget_cached)
+    watch(CONSENT_TOPIC, rooms.consents.forget_cached)
     watch("break-glass", rooms.break_glass.forget_cached)
+    watch(POLICIES_TOPIC, rooms.policies.changed)
     watch(PROFILES_TOPIC, rooms.profiles.forget_cached)
 
 
 def _services(settings: Settings, rooms: _Rooms) -> Services:
     database, keyring, clock = rooms.database, rooms.keyring, rooms.clock
-    udap = _udap(settings, rooms.replays, clock)
-    key_sets = KeySets(key_fetch(_hosts(settings, "app_key_hosts")), clock)
+    udap = trust_community(settings, rooms.replays, clock)
+    key_sets = KeySets(key_fetch(allowed_hosts(settings, "app_key_hosts")), clock)
     return Services(
         fhir_url=settings.fhir_url,
         auth_url=settings.sign_in_url,
+        own_sites=settings.own_sites,
         database=database,
         generations=rooms.generations,
         keyring=keyring,
         vault=rooms.vault,
         ledger=rooms.ledger,
         ledger_key=rooms.sequencer.key,
+        entry_index=EntryIndex(database, rooms.ledger, keyring.index),
+        witnesses=Witnesses.over(database, keyring, rooms.sequencer.key, witness_policy(settings), clock),
+        lookout=Lookout(settings),
         accounts=rooms.accounts,
         sign_in=SignIn(rooms.accounts, rooms.throttle, clock),
         throttle=rooms.throttle,
@@ -178,17 +216,37 @@ def _services(settings: Settings, rooms: _Rooms) -> Services:
         proofs=Proofs(keyring, rooms.replays, clock),
         assertions=Assertions(rooms.replays, key_sets, clock, udap),
         udap=udap,
-        guard=Guard(Decider.load(), rooms.relationships, rooms.break_glass, clock, zones=settings.zones),
+        policies=rooms.policies,
+        policy_signers=policy_signers(settings),
+        guard=_guard(settings, rooms),
         relationships=rooms.relationships,
         break_glass=rooms.break_glass,
+        holds=Holds(database, keyring, clock, os.urandom),
+        disposals=Disposals(database, keyring, rooms.vault, settings.retention, clock, os.urandom),
+        reviews=Reviews(database, keyring, rooms.accounts, clock, os.urandom, hours=settings.review_hours),
+        sharing=Sharing.over(database, keyring, clock),
+        post=settings.smtp.relay(),
         subscriptions=Subscriptions(database, keyring),
         profiles=rooms.profiles,
+        labelling=Labelling(label_rules(settings.home)),
         bindings=Bindings(database, keyring, clock, os.urandom),
-        notifiable=_hosts(settings, "subscription_hosts"),
-        front_secret=_front_secret(settings),
-        security_text=_security_text(settings),
+        notifiable=allowed_hosts(settings, "subscription_hosts"),
+        front_secret=front_secret(settings),
+        security_text=security_txt(settings),
         clock=clock,
         import_sources=tuple(settings.import_sources.split()),
+        scanner=scanner_at(settings.scanner),
+    )
+
+
+def _guard(settings: Settings, rooms: _Rooms) -> Guard:
+    return Guard(
+        rooms.policies.decider,
+        rooms.relationships,
+        rooms.break_glass,
+        rooms.clock,
+        zones=settings.zones,
+        consents=rooms.consents,
     )
 
 
@@ -227,39 +285,14 @@ def _passkeys(settings: Settings, rooms: _Rooms) -> Passkeys:
     return Passkeys(rooms.database, rooms.keyring, rooms.clock, os.urandom, rp_id=host, origin=origin, name="Carekeep")
 
 
-def _udap(settings: Settings, replays: Replays, clock: Clock) -> Udap | None:
-    if not settings.udap:
-        return None
+def _witnessing(system: System) -> Witnessing:
+    """The task that has our checkpoints cosigned, over TLS and by the hosts of the policy only."""
+    witnesses, trust = system.services.witnesses, ssl.create_default_context()
     try:
-        return Udap.open(settings.udap, settings.fhir_url, replays, clock)
-    except CommunityRefused as refused:
-        raise SettingsError(f"udap: {refused}") from None
-
-
-def _hosts(settings: Settings, name: str) -> AllowedHosts:
-    try:
-        return AllowedHosts.parse(getattr(settings, name))
+        hosts = hosts_of(witnesses.policy or Policy(), system.settings.witness_networks)
     except HostsRefused as refused:
-        raise SettingsError(f"{name}: {refused}") from None
-
-
-def _front_secret(settings: Settings) -> Secret | None:
-    try:
-        return Secret(settings.front_secret_file.read_bytes().strip())
-    except FileNotFoundError:
-        return None
-
-
-def _security_text(settings: Settings) -> bytes:
-    if not settings.security_contact:
-        return b""
-    return security_text(
-        contact=settings.security_contact,
-        expires=date.fromisoformat(settings.security_expires),
-        policy=settings.security_policy,
-        languages=settings.security_languages,
-        origins=(settings.base_url, settings.sign_in_url),
-    )
+        raise SettingsError(f"witness_policy or witness_networks: {refused}") from None
+    return witnesses.witnessing(system.services.ledger, submit_to(hosts, trust), fetch_from(hosts, trust))
 
 
 def _keep_witness(settings: Settings, checkpoint: str) -> None:
@@ -286,13 +319,24 @@ async def keeper(system: System) -> AsyncIterator[None]:
     lease = Lease(system.database, "keeper", holder, system.services.clock)
     notifying = Lease(system.database, "subscriptions", holder, system.services.clock)
     tidying = Lease(system.database, "housekeeping", holder, system.services.clock, ttl_ms=HOUSEKEEPING_LEASE_MS)
+    witnessing = Lease(system.database, "witnesses", holder, system.services.clock, ttl_ms=WITNESSES_LEASE_MS)
+    noting = Lease(system.database, "entry-index", holder, system.services.clock)
     tasks = [
         asyncio.create_task(system.generations.run(), name="generations"),
         asyncio.create_task(system.sequencer.run(lease), name="sequencer"),
         asyncio.create_task(BulkRunner(system.services, holder).run(), name="bulk"),
         asyncio.create_task(NotificationEngine(system.services).run(notifying), name="subscriptions"),
+        asyncio.create_task(_witnessing(system).run(witnessing), name="witnesses"),
         asyncio.create_task(Housekeeping(system.services).run(tidying), name="housekeeping"),
+        asyncio.create_task(_entry_indexer(system).run(noting), name="entry index"),
     ]
+    if (anchors := anchoring(system.settings.anchor, system.services)) is not None:
+        mine = Lease(system.database, "anchors", holder, system.services.clock, ttl_ms=ANCHORS_LEASE_MS)
+        tasks.append(asyncio.create_task(anchors.run(mine), name="anchors"))
+    for shipper in siem_shippers(system.settings.siem, system.services):
+        reader = shipper.destination.reader
+        mine = Lease(system.database, reader, holder, system.services.clock, ttl_ms=SIEM_LEASE_MS)
+        tasks.append(asyncio.create_task(shipper.run(mine), name=reader))
     for task in tasks:
         task.add_done_callback(_tell_of_end)
     try:
@@ -301,6 +345,10 @@ async def keeper(system: System) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _entry_indexer(system: System) -> EntryIndexer:
+    return EntryIndexer(system.database, system.services.ledger, system.keyring.index)
 
 
 def _tell_of_end(task: "asyncio.Task[None]") -> None:

@@ -31,10 +31,13 @@ WHO = {
 RELATIONS = ("none", *Relation)
 ADMINISTRATION = (
     "account-manage account-recover session-manage device-manage client-manage key-manage key-destroy "
-    "policy-read policy-manage disposal-manage witness-manage"
+    "policy-read policy-manage disposal-manage witness-manage overview-read"
 )
-OWN = "link-manage guest-manage disclosure-read appointment-book appointment-change message-send"
-AUDITING = "ledger-read ledger-prove policy-read disclosure-read entry-import"
+OWN = (
+    "link-manage guest-manage disclosure-read access-question delegate-invite "
+    "appointment-book appointment-change message-send amendment-ask"
+)
+AUDITING = "ledger-read ledger-prove policy-read disclosure-read entry-import overview-read"
 REVIEWING = "review-read review-answer"
 # Towards a question: whom it is put to is its owner, whom it is about is its self.
 REVIEWERS = {"practitioner": {"owner"}, "administrator": {"owner"}, "auditor": set(RELATIONS) - {"self"}}
@@ -42,7 +45,7 @@ EVERYONE = "capability-read session sign-out device-enrol"
 
 # Towards an Observation of a patient. "*" is any; a line that fits earlier counts. What no line permits is denied.
 PATIENTS_RECORD = f"""
-practitioner   TREAT      *    care-team    search read vread history create update delete guest-manage
+practitioner   TREAT      *    care-team    search read vread history create update delete guest-manage amendment-answer
 practitioner   TREAT      *    encounter    search read vread history create update
 practitioner   TREAT      *    appointment  search read vread history create update
 practitioner   TREAT      *    *            search
@@ -51,7 +54,7 @@ practitioner   ETREAT     *    encounter    search read vread history create upd
 practitioner   ETREAT     *    appointment  search read vread history create update break-glass
 practitioner   ETREAT     yes  *            search read vread history create break-glass
 practitioner   ETREAT     no   *            search break-glass
-practitioner   COC        *    care-team    search read vread history create update delete guest-manage
+practitioner   COC        *    care-team    search read vread history create update delete guest-manage amendment-answer
 practitioner   COC        *    encounter    search read vread history create update
 practitioner   COC        *    appointment  search read vread history create update
 practitioner   COC        *    *            search

@@ -160,4 +160,4 @@ def test_the_verifier_stands_alone() -> None:
     text = VERIFIER.read_text("utf-8")
     assert "carekeep." not in text.replace("carekeep_verify", "")
     assert "import carekeep" not in text
-    assert len(text.splitlines()) < 200
+    assert len(text.splitlines()) < 700  # all of it is to be read before it is trusted

@@ -18,8 +18,10 @@ async def findings(page: Page) -> list[str]:
     """Everything that is wrong with the page: in light colours on a telephone, in dark ones on a desk."""
     found: list[str] = []
     for scheme, size in _LOOKS:
-        await page.emulate_media(color_scheme=scheme)
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours change at once
         await page.set_viewport_size(size)
+        # Colours fade into each other; what is judged is how they are then.
+        await page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
         where = f"{scheme}, {size['width']} px"
         if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append(f"{where}: wider than the screen")

@@ -32,6 +32,9 @@ from tests.web.clinic import Clinic, new_clinic
 
 API = "https://records.example.org"
 SIGN_IN = "https://auth.records.example.org"
+PORTAL = "https://portal.records.example.org"
+CONSOLE = "https://console.records.example.org"
+_HOSTS = [url.removeprefix("https://") for url in (API, SIGN_IN, PORTAL, CONSOLE)]
 REDIRECT = "https://app.example.org/callback"
 STEP_MS = 30_000
 _FHIR_USERS = {Kind.PRACTITIONER: "Practitioner/physician", Kind.PATIENT: "Patient/ada"}
@@ -137,7 +140,7 @@ async def running_site(folder: Path) -> AsyncIterator[Site]:
     async with new_clinic(folder / "home", f"sqlite://{folder / 'carekeep.db'}") as clinic:
         port = free_port()
         tls = folder / "tls"
-        make_local_authority(tls, ["records.example.org", "auth.records.example.org"], _now())
+        make_local_authority(tls, _HOSTS, _now())
         site = Site(clinic, port, _key_digest(tls / "server.pem"), clinic.system.services)
         settings = Settings(folder, port=port, tls_certificate="tls/server.pem", tls_key="tls/server.key")
         server = make_server(settings, site)

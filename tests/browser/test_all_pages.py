@@ -51,6 +51,8 @@ async def test_every_page_can_be_used_by_everybody(site: Site, visitor: Visitor)
     await visitor.open(await site.invited(await site.person(kind=Kind.PATIENT, password=None, totp_key=None)))
     await visitor.page.get_by_role("button", name="Create a passkey").wait_for()
     found["invitation"] = await findings(visitor.page)
+    await visitor.open("/ledger/check")
+    found["check a proof"] = await findings(visitor.page)
     await visitor.open("/account/nothing")
     found["message"] = await findings(visitor.page)
     assert {name: said for name, said in found.items() if said} == {}

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import orjson
 import pytest
+from fhirclient.client import FHIRClient
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -175,17 +176,23 @@ class Person:
 
 def code_for(server: Demo, http: httpx.Client, login: str, parameters: dict[str, str]) -> dict[str, str]:
     """A person signs in and allows the app what it asks for; what the app is told."""
+    endpoint = http.get(f"{server.fhir_url}/.well-known/smart-configuration").json()["authorization_endpoint"]
+    callback = allowed(server, http, login, f"{endpoint}?{httpx.QueryParams(parameters)}")
+    return dict(parse_qsl(urlsplit(callback).query))
+
+
+def allowed(server: Demo, http: httpx.Client, login: str, url: str) -> str:
+    """Where the app is called back after a person signed in at ``url`` and allowed what it asks for."""
     (who,) = [each for each in server.state["accounts"] if each["login"] == login]
     key = Secret(base64.b32decode(who["totp_key"]))
     person = Person(server, http)
-    endpoint = http.get(f"{server.fhir_url}/.well-known/smart-configuration").json()["authorization_endpoint"]
-    page = person.open(f"{endpoint}?{httpx.QueryParams(parameters)}")
+    page = person.open(url)
     after = hidden(page, "next")
     code = totp_code(key, int(time.time() * 1000))
     onwards = person.send("/sign-in", {"login": login, "password": who["password"], "code": code, "next": after})
     page = person.open(onwards)
     form = {"answer": "allow", "request": hidden(page, "request"), "patient": hidden(page, "patient")}
-    return dict(parse_qsl(urlsplit(person.send("/authorize/answer", form)).query))
+    return person.send("/authorize/answer", form)
 
 
 def hidden(page: str, name: str) -> str:
@@ -232,3 +239,29 @@ def test_a_token_is_worth_nothing_without_the_key_that_it_is_bound_to(server: De
     stolen: Any = http.get(url, headers=for_token(thief, token, url, nonce))
     assert (stolen.status_code, "DPoP" in stolen.headers["www-authenticate"]) == (401, True)
     assert http.get(url, headers=for_token(key, token, url, nonce)).status_code == 200
+
+
+# ------------------------------------------------------------------------------- SMART's own client for Python
+
+
+def test_fhirclient_signs_somebody_in_and_takes_up_where_it_left_off(server: Demo, http: httpx.Client) -> None:
+    callback, scopes = "http://127.0.0.1:53683/back", "openid fhirUser offline_access patient/*.rs"
+    words = ("--redirect-uri", "http://127.0.0.1/back", "--scopes", f"launch/patient {scopes}")
+    registered = add_app(server, "An app with fhirclient", *words)
+    settings = {"app_id": registered, "api_base": server.fhir_url, "redirect_uri": callback, "scope": scopes}
+    app = trusted(FHIRClient(settings=settings), server)
+    assert not app.ready
+    app.handle_callback(allowed(server, http, "patient", app.authorize_url))
+    (own,) = [each["fhir_user"] for each in server.state["accounts"] if each["login"] == "patient"]
+    assert app.ready
+    assert f"Patient/{app.patient.id}" == own  # it reads the record itself
+
+    later = trusted(FHIRClient(state=app.state), server)
+    assert later.reauthorize()
+    assert f"Patient/{later.patient.id}" == own
+
+
+def trusted(app: FHIRClient, server: Demo) -> FHIRClient:
+    app.server.session.trust_env = False  # else a bundle of the environment would be trusted instead
+    app.server.session.verify = server.ca_certificate
+    return app

@@ -17,7 +17,10 @@ SOURCES = {file.relative_to(PACKAGE).as_posix(): ast.parse(file.read_text("utf-8
 # What can do harm, as it is imported or called → where it stands, and why. A name that begins with a point is a method.
 DANGERS: dict[str, dict[str, str]] = {
     "subprocess": {"cli/device_posture.py": "asks the desktop whether its screen locks: fixed arguments and no shell"},
-    "xml.parsers": {"fhir/validation/narrative.py": "reads the XHTML of narratives, and refuses a document type"},
+    "xml.parsers": {
+        "audit/foreign/atna_log.py": "reads audit messages of other systems, and refuses a document type",
+        "fhir/validation/narrative.py": "reads the XHTML of narratives, and refuses a document type",
+    },
     "multiprocessing": {"cli/serve.py": "forks the web workers before anything is opened"},
     "gzip": {
         "fhir/definitions.py": "reads a table of the package",
@@ -37,13 +40,20 @@ DANGERS: dict[str, dict[str, str]] = {
     "__import__": {},
     ".from_string": {},  # of Jinja: a template that is made of text
     "jinja2.Template": {},
-    "markupsafe": {},  # text that says of itself that it is HTML
+    "markupsafe": {
+        "web/browser/charts.py": "pictures of constants; what is filled in is escaped",
+        "web/console/chart/trend.py": "small pictures of constants and numbers",
+    },
     "ssl._create_unverified_context": {},
     "tempfile.mktemp": {},
 }
 
 # Formats that are neither written where they are used nor a constant of their module.
-FORMATS = {"web/sign_in/words.py": "sentences of a table, filled with the facts of a notice"}
+FORMATS = {
+    "web/sign_in/words.py": "sentences of a table, filled with the facts of a notice",
+    "web/browser/charts.py": "constants of the module, which escape what is filled in (Markup)",
+    "web/plain/speech.py": "sentences of the code and of our own catalogues",
+}
 
 # Patterns that are put together, though not of constants alone.
 PATTERNS = {

@@ -44,6 +44,7 @@ async def test_an_app_has_grants_and_no_password(office: Office) -> None:
     [
         (Kind.PATIENT, {"fhir_user": None}, "fhir_user"),
         (Kind.PATIENT, {"fhir_user": "Practitioner/1"}, "fhir_user"),
+        (Kind.PRACTITIONER, {"fhir_user": "RelatedPerson/1"}, "fhir_user"),
         (Kind.PRACTITIONER, {"fhir_user": "Practitioner/1/2"}, "fhir_user"),
         (Kind.PRACTITIONER, {"fhir_user": "Practitioner/1\n"}, "fhir_user"),
         (Kind.AUDITOR, {"fhir_user": "Patient/1"}, "fhir_user"),

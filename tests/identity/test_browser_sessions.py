@@ -161,7 +161,7 @@ async def test_sessions_are_listed_and_ended(office: Office, tmp_path: Path) -> 
     assert {session.id for session in await office.browser_sessions.of_account(made.id)} == {
         started.session.id for started in (mine, lost, third)
     }
-    ended = office.browser_sessions.prepare_end(lost.session)
+    ended = await office.browser_sessions.prepare_end(lost.session)
     assert [(pin.table, pin.key, pin.digest) for pin in ended.pins] == [
         ("browser_session", lost.session.hash.hex(), b"")
     ]
@@ -189,7 +189,7 @@ async def test_tokens_of_a_session_end_with_it(office: Office) -> None:
     issued = office.tokens.prepare_issue(made, 2, 60_000, parent=parent)
     await office.database.commit(issued.steps)
     tokens = await office.tokens.prepare_revoke_under(parent)
-    await office.database.commit((*office.browser_sessions.prepare_end(session).steps, *tokens.steps))
+    await office.database.commit((*(await office.browser_sessions.prepare_end(session)).steps, *tokens.steps))
     assert tokens.value == 1
     assert await office.tokens.sessions(made.id) == ()
 
@@ -201,7 +201,7 @@ async def test_a_session_read_before_its_end_is_not_kept(office: Office, monkeyp
     async def overtaken(sql: str, params: tuple[bytes]) -> Row | None:
         row = await fetch_one(sql, params)
         monkeypatch.undo()
-        await office.database.commit(office.browser_sessions.prepare_end(started.session).steps)
+        await office.database.commit((await office.browser_sessions.prepare_end(started.session)).steps)
         office.browser_sessions.forget_cached()
         return row
 

@@ -28,8 +28,18 @@ PAST: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "invitation": (("hash",), ("account", "expires_ms", "sealed")),
     "recovery": (("id",), ("account", "expires_ms", "revision", "sealed")),
     "notice": (("account", "number"), ("sealed",)),
+    "policy_bundle": (("number",), ("role", "sealed")),
     "break_glass": (("id",), ("holder", "scope", "expires_ms", "sealed")),
+    "legal_hold": (("id",), ("scope", "lifted_ms", "revision", "sealed")),
+    "disposal": (("id",), ("scope", "expires_ms", "revision", "sealed", "about")),
+    "review": (("id",), ("reviewer", "scope", "due_ms", "closed_ms", "look_ms", "revision", "sealed", "about")),
+    "shared_link": (("id",), ("hash", "scope", "expires_ms", "revision", "opened", "wrong", "sealed")),
+    "shared_file": (("link", "number"), ("revision", "sealed")),
+    "guest": (("id",), ("hash", "scope", "expires_ms", "revision", "wrong", "sealed")),
     "subscription": (("id",), ("account", "revision", "events", "delivered", "sealed")),
+    "split_view": (("id",), ("found_ms", "sealed")),
+    "ledger_anchor": (("size",), ("anchored_ms", "sealed")),
+    "ledger_view": (("tag",), ("place",)),
     "ledger_pending": (("entry_id",), ("leaf",)),
     "ledger_entry": (("leaf_index",), ("entry_id", "leaf")),
     "ledger_tile": (("level", "number"), ("hashes",)),
@@ -45,9 +55,14 @@ NO_PAST: Mapping[str, str] = {
     "launch": "good for minutes; sealed, so that a changed one is good for nothing",
     "generation": "counters that tell processes to drop their caches; losing one costs a look-up, never an answer",
     "lease": "who works at this moment; a wrong one delays the sequencer, and the head moves by compare-and-swap",
+    "known_recipient": "domains of guests; who takes one away is asked about it again, and nobody can add one",
     "subscription_event": "what is still to be told: sealed references to versions that the ledger names too",
     "subscription_binding": "tokens of one use for some minutes; sealed, so that a changed one is good for nothing",
-    "ledger_reader": "how far the ledger was read for subscribers",
+    "ledger_reader": "how far the ledger was read by each of its readers; a wrong place makes one count twice or miss",
+    "ledger_cosigned": "checkpoints with more signatures; each speaks for itself, and `ledger verify` asks it",
+    "ledger_witness": "how far each witness is; what it said is in its cosignatures, which it gives again",
+    "ledger_seen": "what others' logs showed last, signed by them; what contradicts it is kept as a split view",
+    "foreign_entry": "which lines of others' logs were taken over; who takes one away lets it come again",
     "condition_guard": "counters on which conditional writes meet",
     "bulk_job": "work under way; what it gave out or took in is in the ledger and in the records",
     "bulk_chunk": "parts of work under way",
@@ -58,6 +73,9 @@ NO_PAST: Mapping[str, str] = {
 COUNTERS: Mapping[tuple[str, str], str] = {
     ("subscription", "events"): "how many events were numbered; moved with every event, and recorded by no entry",
     ("subscription", "delivered"): "how many of them were told",
+    ("shared_link", "opened"): "how often a link was opened; each opening is an entry of its own",
+    ("shared_link", "wrong"): "how many wrong passcodes there were; each is an entry of its own",
+    ("guest", "wrong"): "how many wrong codes there were; each is an entry of its own",
     ("browser_session", "expires_ms"): "moved each minute of use; the end of the session is sealed",
     ("browser_session", "revision"): "always 1: a session is not sealed anew",
     ("signing_key", "retired_ms"): "when a key stopped signing; an earlier time makes its tokens be refused, no more",
@@ -112,6 +130,8 @@ def flipped(value: Value, place: int) -> Value:
     if isinstance(value, str):
         at = place % len(value)
         return value[:at] + chr(ord(value[at]) ^ 1) + value[at + 1 :]
+    if not value:
+        return b"\x01"
     changed = bytearray(value)
     changed[place // 8 % len(changed)] ^= 1 << place % 8
     return bytes(changed)

@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +29,8 @@ from tests.promises.installation import Installation, new_installation
 from tests.promises.load import PATIENTS, Client, Told, load_until_killed
 from tests.storage.postgres_server import running_server
 
-KILLS = {"sqlite": 100, "postgres": 40}  # over all parts
-PARTS = 4
+KILLS = {"sqlite": 40, "postgres": 20}  # over all parts
+PARTS = 2
 VERIFY_EVERY = 10
 CLIENTS = 6
 MOST_ANSWERS = 150  # before a kill: counted, so that a busy machine gives no other test than a quiet one
@@ -191,21 +191,15 @@ def test_a_lost_write_would_be_seen(installation: Installation, worked: list[Tol
     assert "was answered and is not in the ledger" in seen
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda told: replace(told, request_id="another"),
-        lambda told: replace(told, status=403),
-        lambda told: replace(told, made=(("Observation/other", 1, None),)),
-    ],
-    ids=["request", "outcome", "version"],
-)
-def test_an_entry_that_says_something_else_would_be_seen(
-    installation: Installation, worked: list[Told], change: Callable[[Told], Told]
-) -> None:
+def test_an_entry_that_says_something_else_would_be_seen(installation: Installation, worked: list[Told]) -> None:
     write = next(each for each in worked if each.made)
     assert differences(installation, [write]) == []
-    assert differences(installation, [change(write)])
+    for other in (
+        replace(write, request_id="another"),
+        replace(write, status=403),
+        replace(write, made=(("Observation/other", 1, None),)),
+    ):
+        assert differences(installation, [other]), other
 
 
 def test_postgres_is_killed_under_the_server(tmp_path: Path) -> None:

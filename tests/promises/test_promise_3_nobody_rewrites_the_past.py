@@ -14,12 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from carekeep.access.bundles import Bundle, Role
+from carekeep.access.sharing import GuestOrder, LinkOrder, SharedFile
 from carekeep.app import System
-from carekeep.audit import EntryId
+from carekeep.audit import EntryId, LedgerFiles, entry_index
+from carekeep.audit.anchors import Receipt
+from carekeep.audit.witnessing import find_split
 from carekeep.identity import Binding, BindingKind, SignedIn
 from carekeep.identity.apps.client import Client, ClientAuthentication
 from carekeep.identity.apps.grant import Context, Grant
+from carekeep.records.disposal import Ground
 from carekeep.storage import Change, Database, Row, StorageError
+from carekeep.web.exchange.chain_node import anchored_checkpoints
+from tests.audit.witnessing.parties import Log
 from tests.house.tree import ROOT
 from tests.identity.authenticator import Authenticator
 from tests.promises import outsider
@@ -35,10 +42,11 @@ from tests.promises.tampering import (
     snapshot,
 )
 from tests.web.clinic import Clinic, chart, new_clinic, observation, open_clinic
+from tests.web.sharing.viewer import encrypt
 from tests.web.subscriptions.ward import subscription
 
 SEED = 3
-ROWS = 2  # of each table, for each column
+ROWS = {"sqlite": 2, "postgres": 1}  # of each table, for each column
 LEAVES = 700  # more than two tiles, so that there is a level above them
 VERIFIER = ROOT / "verifier" / "carekeep_verify.py"
 TABLES_OF_SQLITE = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
@@ -68,6 +76,7 @@ async def live(clinic: Clinic) -> None:
     for value in range(5):
         await clinic.put(observation("ada-pulse-2", "ada", value, "2026-04-01"))
     await clinic.ask("DELETE", "Condition/bob-asthma")
+    await hold_and_propose(clinic)
     await clinic.record("eve is forgotten", await services.vault.prepare_forget("eve"))
     async for batch in clinic.system.keyring.rotate():
         await clinic.record("keys were rotated", batch)
@@ -76,11 +85,44 @@ async def live(clinic: Clinic) -> None:
     await clinic.record("the app is disabled", changed)
     await administer(clinic)
     await let_in(clinic)
+    await share(clinic)
     while await size(clinic.system) < LEAVES:
         for _ in range(100):
             await clinic.ask("GET", "Patient/ada", who="physician")
         await clinic.integrate()
+    note = await LedgerFiles(services.database).checkpoint()
+    assert note is not None
+    anchors = anchored_checkpoints(services)
+    await clinic.record("anchored", anchors.prepare_add(note, Receipt("eip155:1:0xa:0xb", 0), services.clock()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entry_index, "BATCH", 20)  # the others are not noted yet
+        await entry_index.EntryIndexer(services.database, services.ledger, clinic.system.keyring.index).step()
     await clinic.put(observation("late", "ada", 70, "2026-05-01"))  # waits for the sequencer
+
+
+async def share(clinic: Clinic) -> None:
+    """Links and guests of two patients."""
+    sharing, until = clinic.system.services.sharing, clinic.time() + 86_400_000
+    for patient in ("ada", "bob"):
+        file = SharedFile("application/fhir+json", encrypt(bytes(32), b"{}"))
+        link = LinkOrder(patient=patient, label="Summary", flags="", expires_ms=until, files=(file,))
+        name, address, types = "L. Wang", "w@example.org", frozenset[str]()
+        guest = GuestOrder(patient, name, address, "Riverside", types, sensitive=False, expires_ms=until)
+        await clinic.record("a link", await sharing.links.prepare_create(link, "00" * 16))
+        await clinic.record("a guest", await sharing.guests.prepare_invite(guest, "00" * 16, mailed=False))
+
+
+async def hold_and_propose(clinic: Clinic) -> None:
+    """A hold that was lifted, one that holds, and two disposals that are proposed, one of somebody who is forgotten."""
+    services, reason = clinic.system.services, "court order 17 of 2026"
+    by = clinic.accounts["administrator"].id
+    for patient in ("eve", "ada"):
+        proposed = await services.disposals.prepare_propose(patient, by, Ground.ERASURE, reason)
+        await clinic.record("proposed", proposed)
+    lifted = await services.holds.prepare_place("eve", "operator", reason)
+    await clinic.record("held", lifted)
+    await clinic.record("held", await services.holds.prepare_place("ada", "operator", reason))
+    await clinic.record("lifted", await services.holds.prepare_lift(lifted.value, "operator", reason))
 
 
 async def administer(clinic: Clinic) -> None:
@@ -93,6 +135,10 @@ async def administer(clinic: Clinic) -> None:
     notice = await services.notices.prepare_add(account.id, "recovery.opened", {})
     await clinic.record("a recovery was opened", opened, notice)
     await clinic.record("the notice was read", await services.notices.prepare_read(account.id, notice.value.number))
+    for role in Role:
+        bundle = Bundle("rules", "1", ("clinic",))
+        put = await services.policies.bundles.prepare_put(role, bundle, "operator", "loaded")
+        await clinic.record("policies", put)
 
 
 async def let_in(clinic: Clinic) -> None:
@@ -133,6 +179,12 @@ async def let_in(clinic: Clinic) -> None:
     await clinic.record("allowed", apps.grants.prepare_give(given, refreshable=True))
     await clinic.record("keys that sign", await apps.signing_keys.ready())
     await clinic.record("linked", services.links.prepare_add("https://idp.example.org", "s", account))
+    log, fork = Log(), Log(fork_at=0)
+    split = find_split(log.keys, log.note(5), fork.note(5))
+    assert split is not None
+    kept = await services.witnesses.split_views.prepare_keep(split)
+    assert kept is not None
+    await clinic.record("a log showed two pasts", kept)
 
 
 async def size(system: System) -> int:
@@ -169,7 +221,7 @@ async def test_a_flipped_bit_in_any_column_is_found(lived_in: Clinic) -> None:
         for at, column in enumerate(table.columns):
             if (name, column) in COUNTERS:
                 continue
-            for row in chance.sample(rows, min(ROWS, len(rows))):
+            for row in chance.sample(rows, min(ROWS[system.database.dialect], len(rows))):
                 changed = (*row[:at], flipped(row[at], chance.randrange(1 << 16)), *row[at + 1 :])
                 try:
                     await table.replace(row, changed)
@@ -197,7 +249,7 @@ async def test_a_row_that_is_taken_away_is_found(lived_in: Clinic) -> None:
     for name in PAST:
         table = Table(system.database, name)
         rows = await table.rows()
-        for row in chance.sample(rows, min(2 * ROWS, len(rows))):
+        for row in chance.sample(rows, min(2 * ROWS[system.database.dialect], len(rows))):
             await table.delete(row)
             if not await findings(system):
                 unseen.append((name, row[: len(table.key)]))

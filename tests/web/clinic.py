@@ -21,6 +21,7 @@ from carekeep.identity import Account, Accounts, Kind, SignIn, Throttle
 from carekeep.settings import Settings
 from carekeep.storage import Database, Prepared
 from carekeep.web import WebApplication
+from carekeep.web.health import Lookout
 
 Json = dict[str, Any]
 
@@ -174,7 +175,8 @@ async def open_clinic(folder: Path, database_url: str) -> AsyncIterator[Clinic]:
         accounts = Accounts(services.database, services.keyring, time, cost=CHEAP)
         throttle = Throttle(services.database, services.keyring, time)
         sign_in = SignIn(accounts, throttle, time, cost=CHEAP)
-        cheap = replace(services, accounts=accounts, sign_in=sign_in)
+        lookout = Lookout(settings, lambda _: [])  # the checks of the machine connect to the installation's name
+        cheap = replace(services, accounts=accounts, sign_in=sign_in, lookout=lookout)
         application = WebApplication(cheap)
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url=settings.base_url) as client:

@@ -21,13 +21,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import connect
 
-from carekeep.cli.handshakes import Handshake, NoHandshake, shake_hands
-from carekeep.cli.outward import key_exchange
 from carekeep.cli.serve import make_server
 from carekeep.encryption import Secret
 from carekeep.encryption.certificates import make_local_authority
 from carekeep.settings import Settings
 from carekeep.web import WebApplication
+from carekeep.web.health.handshakes import Handshake, NoHandshake, shake_hands
+from carekeep.web.health.outward import key_exchange
 from carekeep.web.http import Receive, Response, Scope, Send, read_request, send_response
 from tests.house.tree import ROOT
 from tests.running import free_port

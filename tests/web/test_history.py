@@ -223,4 +223,5 @@ async def test_other_ways_are_refused(clinic: Clinic) -> None:
 async def test_the_statement_says_so(clinic: Clinic) -> None:
     rest: Json = (await clinic.ask("GET", "metadata", who=None)).json["rest"][0]
     assert {"code": "history-system"} in rest["interaction"]
-    assert all({"code": "history-type"} in each["interaction"] for each in rest["resource"])
+    kept = [each for each in rest["resource"] if each["type"] != "AuditEvent"]  # entries have no versions
+    assert all({"code": "history-type"} in each["interaction"] for each in kept)

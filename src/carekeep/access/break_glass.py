@@ -6,7 +6,7 @@ since its reason is health data: it is forgotten with the patient.
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from carekeep.access.decision import Principal
 from carekeep.access.memory import Memory, Remembered
 from carekeep.encryption import KeyDestroyed, KeyMissing, Keyring, KeyUnknown, Tampered, associated_data
+from carekeep.fhir import RESOURCE_TYPES
 from carekeep.storage import Change, Clock, Database, Finding, Insert, Pin, Prepared, bump, system_clock
 
 TOPIC = "break-glass"
@@ -24,6 +25,7 @@ DEFAULT_LIFETIME_MS = 60 * MINUTE_MS
 LONGEST_LIFETIME_MS = 4 * 60 * MINUTE_MS
 _SHORTEST_REASON, _LONGEST_REASON = 10, 1000
 _FEWEST_LETTERS = 3  # different ones: "aaaaaaaaaa" and ".........." say nothing
+_ALWAYS = "Patient"  # who it is about belongs to every scope
 _REMEMBERED = 10_000
 _REMEMBERED_MS = 60_000
 
@@ -47,7 +49,8 @@ class BreakGlassRefused(ValueError):
 class Grant:
     """Emergency access to one patient. ``account`` and ``id`` are hexadecimal; times in milliseconds since the epoch.
 
-    ``closed`` says that the holder ended it before its time.
+    ``types`` are the resource types that it is for; none: the whole record. ``closed`` says that the holder ended it
+    before its time.
     """
 
     id: str
@@ -58,6 +61,11 @@ class Grant:
     patient: str = field(repr=False)
     reason: str = field(repr=False)
     closed: bool = False
+    types: frozenset[str] = frozenset()
+
+    def covers(self, type_: str) -> bool:
+        """Whether records of a type are within its scope."""
+        return not self.types or type_ == _ALWAYS or type_ in self.types
 
 
 class BreakGlass:
@@ -74,17 +82,26 @@ class BreakGlass:
         self._keyring = keyring
         self._clock = clock
         self._random = random
-        self._open: Memory[tuple[str, str], Grant | None] = Memory(_REMEMBERED)
+        self._open: Memory[tuple[str, str], tuple[Grant, ...]] = Memory(_REMEMBERED)
 
     async def prepare_open(
-        self, principal: Principal, patient_id: str, reason: str, lifetime_ms: int = DEFAULT_LIFETIME_MS
+        self,
+        principal: Principal,
+        patient_id: str,
+        reason: str,
+        lifetime_ms: int = DEFAULT_LIFETIME_MS,
+        types: Iterable[str] = (),
     ) -> Prepared[Grant]:
         """Emergency access to a patient from now on, to be committed with its ledger entry.
 
-        ``reason`` is what the clinician wrote, 10 to 1000 characters. Raises BreakGlassRefused for a reason or
-        lifetime that will not do and for a patient of whom there are no records, KeyDestroyed for a forgotten one.
+        ``reason`` is what the clinician wrote, 10 to 1000 characters; ``types`` narrow it to some resource types.
+        Raises BreakGlassRefused for a reason, lifetime or type that will not do and for a patient of whom there are no
+        records, KeyDestroyed for a forgotten one.
         """
-        reason = _written(reason)
+        reason = written_reason(reason)
+        kept = frozenset(types)
+        if not kept <= RESOURCE_TYPES:
+            raise BreakGlassRefused("FHIR R4 has no resource type of one of the names. Leave it out, or correct it.")
         if not MINUTE_MS <= lifetime_ms <= LONGEST_LIFETIME_MS:
             raise BreakGlassRefused("Emergency access lasts between one minute and four hours.")
         now = self._clock()
@@ -96,6 +113,7 @@ class BreakGlass:
             expires_ms=now + lifetime_ms,
             patient=patient_id,
             reason=reason,
+            types=kept,
         )
         row = await self._seal(grant)
         return Prepared(grant, (Insert(_TABLE, _COLUMNS, [row]), bump(TOPIC)), (_pin(row),))
@@ -107,18 +125,17 @@ class BreakGlass:
         values = (closed.expires_ms, row[4], row[0], grant.expires_ms)
         return Prepared(closed, (Change(_CLOSE, [values], expect=1), bump(TOPIC)), (_pin(row),))
 
-    async def is_open(self, principal: Principal, patient_id: str) -> Grant | None:
-        """The grant by which a person has emergency access to a patient at this moment."""
+    async def is_open(self, principal: Principal, patient_id: str, type_: str = _ALWAYS) -> Grant | None:
+        """The grant by which a person has emergency access to a patient's records of a type at this moment."""
         now = self._clock()
         key = (principal.account_id, patient_id)
         known = self._open.recall(key, now)
         if known is None:
             age = self._open.age
-            grant = await self._look_up(principal, patient_id, now)
-            until = now + _REMEMBERED_MS
-            known = Remembered(grant, until if grant is None else min(until, grant.expires_ms))
+            grants = await self._look_up(principal, patient_id, now)
+            known = Remembered(grants, min([now + _REMEMBERED_MS, *(grant.expires_ms for grant in grants)]))
             self._open.keep(key, known, age)
-        return known.value
+        return next((grant for grant in known.value if grant.covers(type_)), None)
 
     async def open_for(self, principal: Principal) -> tuple[Grant, ...]:
         """Every grant that a person has open, the longest-lasting first."""
@@ -152,10 +169,10 @@ class BreakGlass:
                 except Tampered:
                     yield Finding(f"{_TABLE}/{row[0].hex()}", "it does not open: changed, or not where it belongs")
 
-    async def _look_up(self, principal: Principal, patient_id: str, now: int) -> Grant | None:
+    async def _look_up(self, principal: Principal, patient_id: str, now: int) -> tuple[Grant, ...]:
         holder, scope = bytes.fromhex(principal.account_id), self._keyring.scope_of(patient_id)
         grants = await self._readable(await self._database.fetch(_OPEN, (holder, scope, now)))
-        return next((grant for grant in grants if grant.patient == patient_id), None)
+        return tuple(grant for grant in grants if grant.patient == patient_id)
 
     async def _readable(self, rows: list[Row]) -> tuple[Grant, ...]:
         """Grants that open. One that was tampered with lets nobody in; ``verify`` reports it."""
@@ -180,6 +197,7 @@ class BreakGlass:
             "session": grant.session,
             "opened_ms": grant.opened_ms,
             "closed": grant.closed,
+            "types": sorted(grant.types),
         }
         sealed = keys.cipher.seal(orjson.dumps(content), _place(id_, holder, scope, grant.expires_ms))
         return id_, holder, scope, grant.expires_ms, sealed
@@ -188,11 +206,12 @@ class BreakGlass:
         id_, holder, scope, expires_ms, sealed = row
         keys = await self._keyring.scope(scope)
         content = orjson.loads(keys.cipher.open(sealed, _place(id_, holder, scope, expires_ms)))
-        return Grant(id=id_.hex(), account=holder.hex(), expires_ms=expires_ms, **content)
+        types = frozenset(content.pop("types", ()))  # grants from before there were scopes are of the whole record
+        return Grant(id=id_.hex(), account=holder.hex(), expires_ms=expires_ms, types=types, **content)
 
 
-def _written(reason: str) -> str:
-    """The reason, if somebody can answer for it."""
+def written_reason(reason: str) -> str:
+    """The reason without space around it, if somebody can answer for it. Raises BreakGlassRefused."""
     text = reason.strip()
     if not _SHORTEST_REASON <= len(text) <= _LONGEST_REASON:
         raise BreakGlassRefused(f"Write a reason of {_SHORTEST_REASON} to {_LONGEST_REASON} characters.")

@@ -6,9 +6,10 @@ It names neither patient nor person: it goes into answers, and the asker may not
 from collections.abc import Callable
 
 from carekeep.access.decision import Visible
-from carekeep.access.vocabulary import RECORD_OF_PATIENT, RECORD_SHARED, RECORD_TYPE, Action, Purpose
+from carekeep.access.vocabulary import RECORD_OF_PATIENT, RECORD_SHARED, RECORD_TYPE, Action, Purpose, Relation
 
 _CARE = (Purpose.TREAT, Purpose.ETREAT, Purpose.COC)
+_EMERGENCY = (Action.BREAK_GLASS, Action.FIND_IN_EMERGENCY)
 _READING = (Action.READ, Action.VREAD, Action.HISTORY)
 
 
@@ -31,16 +32,24 @@ def _stranger(seen: Visible) -> bool:
 # Ordered: what fits first is what the person should hear.
 _CASES: tuple[tuple[Callable[[Visible], bool], str], ...] = (
     (
-        lambda seen: seen.kind == "practitioner" and not seen.identified and seen.action is Action.BREAK_GLASS,
+        lambda seen: seen.kind == "practitioner" and not seen.identified and seen.action in _EMERGENCY,
         "Denied: this account is not bound to a Practitioner record. Ask an administrator to bind it.",
     ),
     (
-        lambda seen: seen.action is Action.BREAK_GLASS and seen.kind == "practitioner",
+        lambda seen: seen.action in _EMERGENCY and seen.kind == "practitioner",
         "Denied: emergency access is opened with the purpose of use ETREAT.",
     ),
     (
         lambda seen: _stranger(seen) and seen.break_glass and seen.purpose is not Purpose.ETREAT,
         "Denied: emergency access is open, but the request does not state it. Send the purpose of use ETREAT.",
+    ),
+    (
+        lambda seen: seen.purpose is Purpose.HRESCH and seen.entity == RECORD_OF_PATIENT and seen.action in _READING,
+        "Denied: research takes the patient's own consent to research (purpose of use HRESCH).",
+    ),
+    (
+        lambda seen: Relation.DELEGATE in seen.relations,
+        "Denied: the patient's consent to act for them does not cover this. What it covers, it lets you read.",
     ),
     (
         _stranger,

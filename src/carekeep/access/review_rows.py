@@ -1,4 +1,4 @@
-"""One question that an emergency leaves open, and how its row is sealed.
+"""One question that an emergency leaves open, or that a patient asks about an access, and how its row is sealed.
 
 A row has two sealed parts. ``sealed`` says who, when and how far it is; it opens for as long as the installation does.
 ``about`` holds what is health data (the patient, the written reason, what was touched, the answer's text) and is sealed
@@ -21,10 +21,11 @@ Row = tuple[bytes, bytes, int, int, int, int, int, bytes, bytes]
 
 
 class Emergency(StrEnum):
-    """What is to be answered for."""
+    """What is to be answered for: emergency access, an emergency search, or an access that a patient asks about."""
 
     ACCESS = "access"
     SEARCH = "search"
+    QUESTION = "question"
 
 
 class Verdict(StrEnum):
@@ -59,7 +60,8 @@ class About:
 
     ``patient`` is empty for a search that found nobody or several. ``types``: the scope of the access, none for the
     whole record. ``touched``: how many records of each type were read or made; None until it was counted. ``found``:
-    how many patients a search came upon. ``text`` is the reviewer's.
+    how many patients a search came upon. ``text`` is the reviewer's. Of a question of the patient, ``reason`` is what
+    the patient wrote, ``entry`` the id of the ledger's entry that it is about, ``asker`` the account that asked (hex).
     """
 
     patient: str = field(repr=False)
@@ -68,6 +70,8 @@ class About:
     touched: tuple[tuple[str, int], ...] | None = field(default=None, repr=False)
     found: int | None = None
     text: str = field(default="", repr=False)
+    entry: str = ""
+    asker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,8 @@ async def _open_about(kept: bytes, id_: bytes, scope: int, keyring: Keyring) -> 
         touched=None if touched is None else tuple((type_, count) for type_, count in touched),
         found=content["found"],
         text=content["text"],
+        entry=content.get("entry", ""),
+        asker=content.get("asker", ""),
     )
 
 

@@ -7,7 +7,7 @@ their own emergency, however they signed in.
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carekeep.access.break_glass import Grant
@@ -46,12 +46,30 @@ _ROWS = f"SELECT {', '.join(COLUMNS)} FROM review"  # noqa: S608 - constants
 _BY_ID = f"{_ROWS} WHERE id = $1"
 _NEWEST = f"{_ROWS} ORDER BY due_ms DESC, id LIMIT $1"
 _OPEN = f"{_ROWS} WHERE closed_ms = 0 ORDER BY due_ms, id LIMIT $1"
+_OF_PATIENT = f"{_ROWS} WHERE scope = $1 ORDER BY due_ms DESC, id LIMIT $2"
 _PUT_TO = f"{_ROWS} WHERE reviewer = $1 ORDER BY due_ms DESC, id LIMIT $2"
 _TO_LOOK = f"{_ROWS} WHERE look_ms > 0 AND look_ms <= $1 ORDER BY look_ms, id LIMIT $2"
 _CHANGE = """
     UPDATE review SET closed_ms = $1, look_ms = $2, due_ms = $3, revision = $4, sealed = $5, about = $6
      WHERE id = $7 AND revision = $8
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a patient asks: about which entry (id, hex), in which words, and of whom.
+
+    ``account``: the account whose access it was, empty for none; ``concerned``: the FHIR reference of its owner;
+    ``types``: of the records that were touched; ``asker``: the account that asks (hex).
+    """
+
+    patient: str = field(repr=False)
+    entry: str
+    asker: str
+    text: str = field(repr=False)
+    account: bytes = b""
+    concerned: str = field(default="", repr=False)
+    types: tuple[str, ...] = ()
 
 
 class ReviewRefused(ValueError):
@@ -128,6 +146,36 @@ class Reviews:
             about=About(only, reason, found=len(patients)),
         )
         return await self._insert(review)
+
+    async def prepare_question(self, question: Question) -> Prepared[Review]:
+        """What a patient asks about an access, put to the auditors. Raises ReviewRefused, KeyDestroyed.
+
+        The same account asks about an entry once: a second time is a conflict at the commit.
+        """
+        now = self._clock()
+        review = Review(
+            id=self._keyring.index.digest("question", question.entry, question.asker),
+            kind=Emergency.QUESTION,
+            clinician=question.account,
+            concerned=question.concerned,
+            reviewer=b"",
+            scope=self._keyring.scope_of(question.patient),
+            grant="",
+            opened_ms=now,
+            until_ms=now,
+            due_ms=now + self._within_ms,
+            look_ms=0,
+            letter=Letter.NONE,
+            about=About(
+                question.patient, _written(question.text), question.types, entry=question.entry, asker=question.asker
+            ),
+        )
+        return await self._insert(review)
+
+    async def of_patient(self, patient: str, kind: Emergency) -> tuple[Review, ...]:
+        """The newest 200 of one kind about a patient (id). Raises Tampered."""
+        found = await self._open_all(_OF_PATIENT, self._keyring.scope_of(patient), LISTED)
+        return tuple(each for each in found if each.kind is kind)
 
     async def get(self, id_: bytes) -> Review | None:
         """The question with this id. Raises Tampered."""

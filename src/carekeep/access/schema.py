@@ -14,6 +14,7 @@ from carekeep.access.vocabulary import (
     RECORD_TYPE,
     SERVICE,
     Action,
+    Agreement,
     DeviceTrust,
     Purpose,
     Relation,
@@ -43,6 +44,7 @@ _CONTEXT = """\
 // authenticated_minutes: since the last sign-in, in whole quarters of an hour, at most a day.
 // risk: of the session at this moment, 0 to 100. zone: the name of the network that the request came from, "inside" or
 // "outside" where none is configured. device: what is known of the device that it came from.
+// consent: what the patient's consents say to this request. consent_names: they permit it, and name who asks.
 type Context = {
   purpose: Purpose,
   relations: Set<Relation>,
@@ -52,6 +54,8 @@ type Context = {
   risk: Long,
   zone: String,
   device: DeviceTrust,
+  consent: Consent,
+  consent_names: Bool,
 };
 """
 
@@ -64,6 +68,7 @@ def render() -> str:
         "Purpose": Purpose,
         "Relation": Relation,
         "DeviceTrust": DeviceTrust,
+        "Consent": Agreement,
     }
     parts = [
         _HEAD,

@@ -24,13 +24,41 @@ class Action(StrEnum):
     UPDATE = "fhir:record:update"
     DELETE = "fhir:record:delete"
     BREAK_GLASS = "fhir:patient:break-glass"
+    # Who is this person? By name and birth date or an identifier, to a clinician who has nothing to do with them yet.
+    FIND_IN_EMERGENCY = "fhir:type:find-in-emergency"
     # May it be asked for at all. Each record that an export takes is decided again as READ, that an import brings as
     # CREATE or UPDATE.
     PATIENT_EXPORT = "fhir:patient:export"
     BULK_EXPORT = "fhir:bulk:export"
     BULK_IMPORT = "fhir:bulk:import"
+    # A patient's own links to their records, and what outside clinicians are given of one patient.
+    LINK_MANAGE = "fhir:patient:link"
+    GUEST_MANAGE = "fhir:patient:invite-guest"
+    # What patients do in their own record: a visit at a time that is free, and messages with their care team.
+    APPOINTMENT_BOOK = "fhir:patient:appointment"
+    APPOINTMENT_CHANGE = "fhir:patient:change-appointment"
+    MESSAGE_SEND = "fhir:patient:message"
+    # A patient asks that a record be corrected; the care team answers.
+    AMENDMENT_ASK = "fhir:patient:amendment"
+    AMENDMENT_ANSWER = "fhir:patient:answer-amendment"
+    # What was done with one patient's records: for the patient.
+    DISCLOSURE_READ = "fhir:patient:disclosures"
+    # A patient asks about one access, and invites somebody to act for them.
+    ACCESS_QUESTION = "fhir:patient:question"
+    DELEGATE_INVITE = "fhir:patient:invite-delegate"
+    POLICY_READ = "access:policy:read"
+    POLICY_MANAGE = "access:policy:manage"
+    # Questions that emergencies leave open.
+    REVIEW_READ = "access:review:read"
+    REVIEW_ANSWER = "access:review:answer"
+    DISPOSAL_MANAGE = "records:disposal:manage"
     LEDGER_READ = "audit:ledger:read"
     LEDGER_PROVE = "audit:ledger:prove"
+    # Taking over what another system's log says.
+    ENTRY_IMPORT = "audit:entry:import"
+    WITNESS_MANAGE = "audit:witness:manage"
+    # How the installation is, and what waits for those who look after it.
+    OVERVIEW_READ = "access:overview:read"
     SIGN_IN = "identity:session:open"
     SIGN_OUT = "identity:session:close"
     SESSION = "identity:session:read"
@@ -87,7 +115,9 @@ _ENTITY_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Relation(StrEnum):
     """Why a person has to do with a patient, found in the records themselves (``access.relationships``).
 
-    ``OWNER`` is of records that belong to no patient: the record is kept for this account (``owner_label``).
+    ``OWNER`` and ``SELF`` are also of what belongs to no patient: it is kept for this account (``owner_label``), or it
+    is a question about it (``concerned_label``). ``DELEGATE``: the person acts for the patient, who consents to it.
+    ``GUEST``: an outside clinician who was invited to this patient (``access.sharing``).
     """
 
     SELF = "self"
@@ -95,6 +125,17 @@ class Relation(StrEnum):
     ENCOUNTER = "encounter"
     APPOINTMENT = "appointment"
     OWNER = "owner"
+    GUEST = "guest"
+    DELEGATE = "acts-for"
+
+
+@unique
+class Agreement(StrEnum):
+    """What a patient's consents say to a request (``access.consents``). ``NONE``: nothing, so that policies decide."""
+
+    NONE = "none"
+    PERMIT = "permit"
+    DENY = "deny"
 
 
 @unique
@@ -176,6 +217,11 @@ def owner_label(account_id: str) -> str:
     return f"https://carekeep.example/fhir/CodeSystem/owner|{account_id}"
 
 
+def concerned_label(who: str) -> str:
+    """The label by which a question of Carekeep itself says whom it is about: an account's id, or a FHIR reference."""
+    return f"https://carekeep.example/fhir/CodeSystem/concerned|{who}"
+
+
 PRINCIPAL_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "practitioner": "Practitioner",
@@ -183,6 +229,7 @@ PRINCIPAL_TYPES: Mapping[str, str] = MappingProxyType(
         "administrator": "Administrator",
         "auditor": "Auditor",
         "app": "App",
+        "guest": "Guest",
     }
 )
 """Kinds of account, as ``identity`` names them, and the Cedar entity type of each."""
@@ -206,6 +253,7 @@ _DEFAULT_PURPOSES: Mapping[str, Purpose] = MappingProxyType(
         "administrator": Purpose.HSYSADMIN,
         "auditor": Purpose.HCOMPL,
         "app": Purpose.HOPERAT,
+        "guest": Purpose.TREAT,
     }
 )
 

@@ -13,25 +13,35 @@ Invariants:
 
 from carekeep.audit.checkpoint import Checkpoint, open_checkpoint
 from carekeep.audit.entries import Agent, BadLeaf, Entry, EntryId, Outcome, What
+from carekeep.audit.entry_index import About, EntryIndex, EntryIndexer, Subject
+from carekeep.audit.following import Batch, Followed, Follower, read_batch, whole
 from carekeep.audit.ledger import Ledger, SealedEntry
 from carekeep.audit.merkle import ProofRefused
+from carekeep.audit.notable import Notable, notable
 from carekeep.audit.note import NoteRefused, VerifierKey
 from carekeep.audit.pins import RowReader, check_pins
-from carekeep.audit.proofs import NotInLog, Proven, prove, verify_proof
+from carekeep.audit.proofs import NotInLog, Proven, prove, prove_consistency, verify_proof
 from carekeep.audit.published import LedgerFiles
 from carekeep.audit.sequencer import LedgerBroken, Sequencer
 from carekeep.audit.verification import verify_tree
 
 __all__ = [
+    "About",
     "Agent",
     "BadLeaf",
+    "Batch",
     "Checkpoint",
     "Entry",
     "EntryId",
+    "EntryIndex",
+    "EntryIndexer",
+    "Followed",
+    "Follower",
     "Ledger",
     "LedgerBroken",
     "LedgerFiles",
     "NotInLog",
+    "Notable",
     "NoteRefused",
     "Outcome",
     "ProofRefused",
@@ -39,11 +49,16 @@ __all__ = [
     "RowReader",
     "SealedEntry",
     "Sequencer",
+    "Subject",
     "VerifierKey",
     "What",
     "check_pins",
+    "notable",
     "open_checkpoint",
     "prove",
+    "prove_consistency",
+    "read_batch",
     "verify_proof",
     "verify_tree",
+    "whole",
 ]

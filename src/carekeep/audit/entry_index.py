@@ -18,6 +18,7 @@ from enum import StrEnum, unique
 from carekeep.audit.entries import BadLeaf, Entry, EntryId
 from carekeep.audit.following import Followed, Follower, first_part, read_batch, whole
 from carekeep.audit.ledger import Ledger, SealedEntry
+from carekeep.audit.notable import notable
 from carekeep.audit.postings import TABLE, Name, Postings
 from carekeep.encryption import Tagger
 from carekeep.storage import Change, Conflict, Database, Finding, Lease, Row, StorageError
@@ -42,12 +43,14 @@ class About(StrEnum):
     """What entries are found by.
 
     ``PATIENT``: the id of somebody whose data it was; ``AGENT``: the FHIR reference of who acted, or the account of
-    somebody who has none; ``DISCLOSURE``: as PATIENT, of those only by which data left to a recipient.
+    somebody who has none; ``DISCLOSURE``: as PATIENT, of those only by which data left to a recipient; ``NOTABLE``: a
+    kind of ``notable.Notable``.
     """
 
     PATIENT = "patient"
     AGENT = "agent"
     DISCLOSURE = "disclosure"
+    NOTABLE = "notable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Subject:
 def subjects_of(entry: Entry) -> frozenset[Subject]:
     """Everything that an entry is found by."""
     found = {Subject(About.PATIENT, patient) for patient in entry.patients}
+    found |= {Subject(About.NOTABLE, kind) for kind in notable(entry)}
     if entry.recipient is not None:
         found |= {Subject(About.DISCLOSURE, patient) for patient in entry.patients}
     if agent := entry.agent.who or entry.agent.account:

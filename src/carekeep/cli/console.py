@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from carekeep.access.labelling import RulesRefused
 from carekeep.encryption import EncryptionError
 from carekeep.settings import SettingsError
 from carekeep.storage import StorageError
 
-DOMAIN_ERRORS = (EncryptionError, SettingsError, StorageError, OSError)
+DOMAIN_ERRORS = (EncryptionError, RulesRefused, SettingsError, StorageError, OSError)
 """What a command could not do for reasons that its text explains: exit code 3."""
 
 talk = Console(stderr=True, highlight=False, markup=False, emoji=False)

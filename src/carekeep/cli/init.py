@@ -5,7 +5,6 @@ import datetime
 import os
 import secrets
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +18,6 @@ from carekeep.encryption.durable import replace_file
 from carekeep.settings import FILE_NAME, Settings, write_settings
 
 _LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
-_PLACES = ("auth", "portal", "console")  # hosts below the one of the API, for people's browsers
 _FRONT_SECRET_BYTES = 32
 
 
@@ -68,11 +66,8 @@ def create_installation(settings: Settings, passphrase: Secret) -> None:
 
 def _names(settings: Settings) -> tuple[str, ...]:
     """What the server's certificate is for."""
-    hosts = [urlsplit(url).hostname or "localhost" for url in (settings.base_url, settings.sign_in_url)]
-    try:
-        ip_address(hosts[0])
-    except ValueError:
-        hosts += [f"{place}.{hosts[0]}" for place in _PLACES]
+    urls = (settings.base_url, settings.sign_in_url, *(site.origin for site in settings.own_sites))
+    hosts = [urlsplit(url).hostname or "localhost" for url in urls]
     return tuple(dict.fromkeys((*hosts, *_LOCAL_NAMES)))
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from carekeep.app import System
 from carekeep.audit import RowReader, check_pins, verify_tree
+from carekeep.audit.witnessing.cosigned import verify_cosigned
 from carekeep.records import pinned_rows, verify_records
 from carekeep.storage import Finding
+from carekeep.web.exchange.chain_node import anchored_checkpoints
 
 Steps = AsyncIterator[Finding | int]
 
@@ -30,6 +32,7 @@ def checks(system: System, known_checkpoint: str | None) -> tuple[Check, ...]:
             "ledger: every entry opens, and every row is as it says",
             lambda: check_pins(system.services.ledger, _tables(system)),
         ),
+        Check("index of the ledger's entries", system.services.entry_index.verify),
         Check("records and index", lambda: verify_records(system.database, system.keyring)),
         Check("keys", system.keyring.verify),
         Check("accounts and sessions", lambda: _identity(system)),
@@ -43,8 +46,17 @@ def checks(system: System, known_checkpoint: str | None) -> tuple[Check, ...]:
         Check("apps", system.services.apps.clients.verify),
         Check("what apps were allowed", system.services.apps.grants.verify),
         Check("keys of id tokens", system.services.apps.signing_keys.verify),
+        Check("policy bundles", system.services.policies.bundles.verify),
         Check("emergency access", system.services.break_glass.verify),
+        Check("legal holds", system.services.holds.verify),
+        Check("disposals", system.services.disposals.verify),
+        Check("reviews of emergencies", system.services.reviews.verify),
+        Check("links to records", system.services.sharing.links.verify),
+        Check("guests", system.services.sharing.guests.verify),
         Check("subscriptions", system.services.subscriptions.verify),
+        Check("cosigned checkpoints", lambda: _cosigned(system)),
+        Check("proofs of split views", system.services.witnesses.split_views.verify),
+        Check("anchored checkpoints", anchored_checkpoints(system.services).verify),
     )
 
 
@@ -64,9 +76,23 @@ def _tables(system: System) -> dict[str, RowReader]:
         "invitation": system.services.invitations.pinned_rows,
         "recovery": system.services.recoveries.pinned_rows,
         "notice": system.services.notices.pinned_rows,
+        "policy_bundle": system.services.policies.bundles.pinned_rows,
         "break_glass": system.services.break_glass.pinned_rows,
+        "legal_hold": system.services.holds.pinned_rows,
+        "disposal": system.services.disposals.pinned_rows,
+        "review": system.services.reviews.pinned_rows,
+        "shared_link": system.services.sharing.links.pinned_rows,
+        "shared_file": system.services.sharing.links.pinned_files,
+        "guest": system.services.sharing.guests.pinned_rows,
         "subscription": system.services.subscriptions.pinned_rows,
+        "split_view": system.services.witnesses.split_views.pinned_rows,
+        "ledger_anchor": anchored_checkpoints(system.services).pinned_rows,
     }
+
+
+def _cosigned(system: System) -> Steps:
+    witnesses = system.services.witnesses
+    return verify_cosigned(system.database, witnesses.keys, witnesses.policy)
 
 
 async def _identity(system: System) -> Steps:

@@ -10,6 +10,7 @@ from carekeep.cli.console import fail, json_option, meter, put, put_json
 from carekeep.cli.installation import with_system
 from carekeep.cli.operator import record_operation
 from carekeep.encryption import KeyDestroyed, KeyUnknown
+from carekeep.records.holding import Held
 from carekeep.storage import Conflict
 
 _COUNTS = "SELECT count(*), count(wrapped), count(DISTINCT epoch) FROM patient_key"
@@ -79,8 +80,9 @@ def rotate(home: Path) -> None:
 def destroy(home: Path, patient: str, reason: str, dry_run: bool, yes: bool) -> None:
     """Destroy the key of PATIENT (an id): everything of this patient becomes unreadable, for good and for everybody.
 
-    Reads answer 410 from then on. Backups can still open the patient's records until their epoch ends: run
-    `carekeep keys rotate` to end it now.
+    Two administrators do it by `carekeep disposal propose --erasure` and `approve`; this is for who runs the machine,
+    who could destroy every key with the key file. A legal hold stops both. Reads answer 410 from then on. Backups can
+    still open the patient's records until their epoch ends: run `carekeep keys rotate` to end it now.
 
     \b
     Example: carekeep keys destroy 5d2c9a… --reason "request under GDPR Art. 17 of 2026-11-20"
@@ -108,4 +110,6 @@ def destroy(home: Path, patient: str, reason: str, dry_run: bool, yes: bool) -> 
         fail("Nothing was ever stored for this patient.")
     except KeyDestroyed:
         fail("This patient was forgotten before.")
+    except Held as held:
+        fail(f"{held} `carekeep disposal holds` shows why.")
     put("The patient is forgotten.")

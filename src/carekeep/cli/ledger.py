@@ -11,10 +11,15 @@ import click
 from carekeep.access import Action, Purpose
 from carekeep.app import System
 from carekeep.audit import Entry, EntryId, NotInLog, SealedEntry, prove
+from carekeep.cli.anchors import anchor_now, deploy_contract, show_anchors
+from carekeep.cli.consistency import prove_consistency_of
 from carekeep.cli.console import fail, json_option, meter, put, put_json, put_table
 from carekeep.cli.installation import with_system
 from carekeep.cli.integrity import checks
+from carekeep.cli.ledger_import import import_log
+from carekeep.cli.ledger_views import reindex, who_looked
 from carekeep.cli.operator import record_operation
+from carekeep.cli.witnesses import show_split_views, show_witnesses
 from carekeep.storage import Finding
 
 _MOST_FINDINGS = 100
@@ -41,6 +46,19 @@ class EntryIdType(click.ParamType[EntryId]):
 @click.group()
 def ledger() -> None:
     """The audit ledger: verify it, read it, prove an entry to others."""
+
+
+ledger.add_command(who_looked, "looks")
+ledger.add_command(reindex)
+ledger.add_command(import_log)
+
+
+ledger.add_command(show_witnesses)
+ledger.add_command(show_split_views)
+ledger.add_command(show_anchors)
+ledger.add_command(anchor_now)
+ledger.add_command(deploy_contract)
+ledger.add_command(prove_consistency_of)
 
 
 @ledger.command()
@@ -192,8 +210,9 @@ def prove_entry(home: Path, entry: EntryId, output: Path | None) -> None:
 
 
 @ledger.command("key")
+@click.option("--post-quantum", is_flag=True, help="The ML-DSA-44 key, which signs beside the other at a slower beat.")
 @click.pass_obj
-def public_key(home: Path) -> None:
+def public_key(home: Path, post_quantum: bool) -> None:
     """Print the ledger's public key (a C2SP signed-note verifier key). Give it to whoever shall check.
 
     \b
@@ -201,6 +220,6 @@ def public_key(home: Path) -> None:
     """
 
     async def work(system: System) -> str:
-        return str(system.sequencer.key)
+        return str(system.services.witnesses.keys[1 if post_quantum else 0])
 
     put(with_system(home, work))

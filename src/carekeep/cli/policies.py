@@ -35,7 +35,7 @@ from carekeep.cli.console import fail, json_option, put, put_json, put_table, ta
 from carekeep.cli.installation import with_system
 from carekeep.cli.operator import operator_agent, record_operation
 from carekeep.cli.policy_questions import diff, explain, report_trial, test
-from carekeep.storage import Conflict
+from carekeep.storage import Conflict, Prepared
 
 _LARGEST_KEY = 16 * 1024
 _PATH = click.Path(path_type=Path, exists=True)
@@ -179,17 +179,13 @@ def rollback(home: Path, number: int | None, built_in: bool) -> None:
     """
 
     async def work(system: System) -> PolicyRow:
-        bundles = system.services.policies.bundles
-        bundle: Bundle | None = None
-        found: PolicyRow | None = None
-        if not built_in:
-            current = await bundles.current(Role.IN_FORCE)
-            found = await bundles.get(number) if number else (await bundles.before(current) if current else None)
-            if number and (found is None or found.role is not Role.IN_FORCE):
-                fail(f"No bundle was in force under the number {number}.")
-            bundle = found.bundle if found else None
-        how = f"rolled back to number {found.number}" if found else "rolled back to what comes with Carekeep"
-        return await commit(system, bundle, Role.IN_FORCE, how, found.signers if found else ())
+        bundles, by = system.services.policies.bundles, operator_agent().app or ""
+        try:
+            if built_in:
+                return await commit(system, await bundles.prepare_built_in(by))
+            return await commit(system, await bundles.prepare_rollback(by, number))
+        except BundleRefused as refused:
+            fail(f"{refused}.")
 
     row = with_system(home, work)
     put(f"In force: {row.title} (number {row.number}).")
@@ -219,7 +215,7 @@ def trial(home: Path, path: Path | None, end: bool, report: bool, days: int, as_
         chosen = path
         row = with_system(home, lambda system: _put(system, chosen, Role.ON_TRIAL))
     else:
-        row = with_system(home, lambda system: commit(system, None, Role.ON_TRIAL, "trial ended"))
+        row = with_system(home, _end_trial)
     put(f"On trial: {row.title} (number {row.number}).")
 
 
@@ -234,18 +230,21 @@ async def _put(system: System, path: Path, role: Role) -> PolicyRow:
         reason = f"a policy bundle was refused: {first}{more}"
         await record_operation(system.services, Action.POLICY_MANAGE, reason, outcome="denied")
         refuse(refused)
-    return await commit(system, bundle, role, "loaded" if role is Role.IN_FORCE else "trial", signers)
+    how = "loaded" if role is Role.IN_FORCE else "trial"
+    bundles, by = system.services.policies.bundles, operator_agent().app or ""
+    return await commit(system, await bundles.prepare_put(role, bundle, by, how, signers))
 
 
-async def commit(
-    system: System, bundle: Bundle | None, role: Role, how: str, signers: tuple[str, ...] = ()
-) -> PolicyRow:
+async def _end_trial(system: System) -> PolicyRow:
+    bundles, by = system.services.policies.bundles, operator_agent().app or ""
+    return await commit(system, await bundles.prepare_put(Role.ON_TRIAL, None, by, "trial ended"))
+
+
+async def commit(system: System, prepared: Prepared[PolicyRow]) -> PolicyRow:
     """Make it so, with its entry."""
     services = system.services
     keeper = services.policies
-    by = operator_agent().app or ""
     try:
-        prepared = await keeper.bundles.prepare_put(role, bundle, by, how, signers)
         await record_operation(services, Action.POLICY_MANAGE, prepared.value.sentence, prepared)
     except Conflict:
         fail("Somebody else changed the policies at this moment. Look at `policy list`, and try again.")

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,14 @@ from carekeep.access.bundles import (
     PolicyKeeper,
     Replay,
     Result,
+    entries_since,
     read_bundle,
-    read_case_files,
     read_cases,
     run,
 )
 from carekeep.access.bundles.cases import CaseRefused
 from carekeep.access.explaining import Answer, answers_for
 from carekeep.app import System
-from carekeep.audit import Entry
 from carekeep.cli.console import fail, json_option, meter, put, put_json, put_table
 from carekeep.cli.installation import with_system
 from carekeep.cli.operator import record_operation
@@ -46,8 +45,9 @@ def test(folder: Path, as_json: bool) -> None:
     Example: carekeep policy test ward-rules/
     """
     try:
-        rules = PolicyKeeper.check(Decider.load(), read_bundle(folder))
-        results = list(run(read_cases(read_case_files(folder)), rules))
+        bundle = read_bundle(folder)
+        rules = PolicyKeeper.check(Decider.load(), replace(bundle, cases=()))
+        results = list(run(read_cases(bundle.cases), rules))
     except (BundleRefused, PolicyRefused, CaseRefused) as refused:
         fail(str(refused))
     failed = [result for result in results if not result.passed]
@@ -167,11 +167,8 @@ def diff(home: Path, folder: Path, days: int, as_json: bool) -> None:
         await record_operation(services, Action.POLICY_READ, reason, purpose=Purpose.HCOMPL)
         replay = Replay(keeper.decider.rules, new)
         with meter("decisions") as bar:
-            async for entry_id, entry in _entries(system, days):
-                if entry.outcome != "failed" and entry.source is None:
-                    by_policy = bool(entry.policies) and entry.policies != ("scope",)
-                    permitted = entry.outcome == "permitted"
-                    replay.add(entry_id, entry.seen, permitted=permitted, decided=by_policy)
+            async for found in entries_since(services.ledger, services.clock() - days * _DAY_MS):
+                replay.add_entries((found,))
                 bar.advance()
         return replay
 
@@ -209,7 +206,8 @@ def report_trial(home: Path, days: int, *, as_json: bool) -> None:
         reason = f"the trial of policies was looked at, {days} days"
         await record_operation(system.services, Action.POLICY_READ, reason, purpose=Purpose.HCOMPL)
         count, groups, examples = 0, Counter[tuple[str, ...]](), dict[tuple[str, ...], list[str]]()
-        async for entry_id, entry in _entries(system, days):
+        since = system.services.clock() - days * _DAY_MS
+        async for entry_id, entry in entries_since(system.services.ledger, since):
             count += 1
             if entry.trial:
                 key = (entry.agent.role, entry.action, entry.purpose, entry.outcome, entry.trial)
@@ -230,13 +228,3 @@ def report_trial(home: Path, days: int, *, as_json: bool) -> None:
     rows: list[tuple[str, ...]] = [(f"{n:,}", *key, " ".join(examples[key])) for key, n in groups.most_common()]
     put_table(("entries", "who", "action", "purpose", "was", "would be", "examples"), rows)
     put(f"{sum(groups.values()):,} of {count:,} entries of {days} days would have been otherwise.")
-
-
-async def _entries(system: System, days: int) -> AsyncIterator[tuple[str, Entry]]:
-    """The entries of the last days with their ids, older ones unopened: an id begins with its time."""
-    services = system.services
-    since = services.clock() - days * _DAY_MS
-    for source in (services.ledger.entries(), services.ledger.waiting()):
-        async for sealed in source:
-            if int.from_bytes(sealed.entry_id[:6], "big") >= since:
-                yield sealed.entry_id.hex(), services.ledger.open(sealed.leaf)[0]

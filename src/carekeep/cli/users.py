@@ -15,6 +15,7 @@ from carekeep.cli.operator import record_operation
 from carekeep.encryption import Secret
 from carekeep.identity import Account, IdentityError, Kind, SignInRefused
 from carekeep.identity.invitations import invitation_link
+from carekeep.identity.supervising import prepare_supervisor
 from carekeep.storage import Conflict
 
 _DAY_MS = 86_400_000
@@ -31,9 +32,9 @@ def user() -> None:
 
 @user.command()
 @click.argument("login")
-@click.option("--kind", type=click.Choice([kind.value for kind in Kind]), required=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind if kind is not Kind.GUEST]), required=True)
 @click.option("--name", required=True, help="The name that the ledger and screens show.")
-@click.option("--fhir-user", help="Who it is in the records: Practitioner/… or Patient/….")
+@click.option("--fhir-user", help="Who it is in the records: Practitioner/…, Patient/… or RelatedPerson/….")
 @click.option(
     "--system", is_flag=True, help="For apps: may read and write all records (an interface engine, an import)."
 )
@@ -200,6 +201,28 @@ def invite(home: Path, login: str) -> None:
         return invitation_link(services.auth_url, issued.value).reveal_text()
 
     put(_refusable(home, work))
+
+
+@user.command()
+@click.argument("login")
+@click.option("--is", "supervisor", metavar="LOGIN", help="The supervisor's login; without it there is none.")
+@click.pass_obj
+def supervisor(home: Path, login: str, supervisor: str | None) -> None:
+    """Say who answers for a clinician's emergencies. Without a supervisor all auditors are asked.
+
+    \b
+    Example: carekeep user supervisor mwong --is chief
+    """
+
+    async def work(opened: System) -> None:
+        account = await _account(opened, login)
+        by = None if supervisor is None else await _account(opened, supervisor)
+        changed = prepare_supervisor(opened.services.accounts, account, by)
+        told = f"account {account.id.hex()} is supervised by {by.id.hex() if by else 'nobody'}"
+        await record_operation(opened.services, Action.ACCOUNT_MANAGE, told, changed)
+
+    _refusable(home, work)
+    put(f"{supervisor or 'No single person'} answers for {login}.")
 
 
 @user.command()

@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from carekeep.encryption.cipher import KEY_LENGTH, Cipher
 from carekeep.encryption.derivation import derive
@@ -45,7 +46,8 @@ class Keyring(Hidden):
 
     ``shared``: keys of what belongs to no patient (scope 0). ``index``: names of records and scopes, and login tags.
     ``rows``: sealed rows that are not records (accounts, tokens, …). ``links``: what clients carry for us and cannot
-    read (pages of a search). ``checkpoint_key``: signs the ledger's tree head.
+    read (pages of a search). ``checkpoint_key``: signs the ledger's tree head, as ``post_quantum_checkpoint_key`` does
+    with ML-DSA-44 at a slower beat.
     ``notification_key``: signs what is sent to subscribers. ``nonces``: what the server wants to find in proofs.
     """
 
@@ -72,6 +74,9 @@ class Keyring(Hidden):
         self.links = Cipher(derive(system_keys["rows"], "links"), random)
         self.nonces = Tagger(derive(system_keys["rows"], "nonces"))
         self.checkpoint_key = Ed25519PrivateKey.from_private_bytes(system_keys["checkpoint"])
+        self.post_quantum_checkpoint_key = MLDSA44PrivateKey.from_seed_bytes(
+            derive(system_keys["checkpoint"], "checkpoint", "ML-DSA-44")
+        )
         self.notification_key = Ed25519PrivateKey.from_private_bytes(derive(system_keys["shared"], "notifications"))
 
     @classmethod
@@ -160,6 +165,11 @@ class Keyring(Hidden):
         self._cached.pop(scope, None)
         steps = (Change(_DESTROY, ((now, scope, epoch),), expect=1), bump(TOPIC))
         return Prepared(None, steps, (patient_key_pin(scope, remains(epoch, now)),))
+
+    def has_ended(self, epoch: int) -> bool:
+        """Whether an epoch is over, so that copies of the key table from then open nothing any more."""
+        self._service.refresh()
+        return epoch < self._service.epoch - self._service.retiring
 
     def rotate(self) -> AsyncIterator[Prepared[RotationProgress]]:
         """New root and epoch keys, and everything moved to them: see ``Rotation.run``."""

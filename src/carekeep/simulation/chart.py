@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from carekeep.simulation import administration as admin
 from carekeep.simulation import journeys, visits
 from carekeep.simulation.body import Body
+from carekeep.simulation.correspondence import correspondence
 from carekeep.simulation.courses import CANCER_TREATMENT
 from carekeep.simulation.facility import facility
 from carekeep.simulation.profile import Profile
@@ -59,4 +60,5 @@ def chart(seed: int, profile: Profile, now: datetime) -> Chart:
     admin.statements(story)
     admin.consent(story, home)
     admin.appointments(story)
+    correspondence(story)
     return Chart(member.patient_id, scribe.resources)

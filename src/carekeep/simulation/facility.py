@@ -20,7 +20,7 @@ from carekeep.simulation.staff import DEPARTMENTS, Clinician, Department, Shift,
 from carekeep.simulation.streams import Resource, new_id, stream
 
 _INSURERS = ("Harbour Mutual Health", "Northmere Public Health Fund", "Lantern Family Insurance")
-_DAYS_OF_SLOTS = range(-1, 6)
+_DAYS_OF_SLOTS = range(-1, 15)
 _SLOTS_IN_A_DAY = 4
 _SLOT = timedelta(minutes=30)
 _WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from carekeep.identity.apps.own import CONSOLE, PORTAL, OwnSite
 from carekeep.web.admin import AdminRoutes
 from carekeep.web.bulk import BulkRoutes
+from carekeep.web.console import console
 from carekeep.web.cors import OpenToPages
 from carekeep.web.devices import DeviceRoutes
 from carekeep.web.exchange import LedgerRoutes
@@ -14,11 +16,14 @@ from carekeep.web.oauth import OAuthRoutes, api_documents, issuer_documents
 from carekeep.web.oauth.udap import PATH as UDAP
 from carekeep.web.oauth.udap import UdapDocument
 from carekeep.web.origins import asked_authority, authority
+from carekeep.web.portal import portal
 from carekeep.web.problems import answer, problem
+from carekeep.web.reviews import ReviewRoutes
 from carekeep.web.scim import ScimRoutes
 from carekeep.web.security_txt import PATH as SECURITY_TXT
 from carekeep.web.services import Services
 from carekeep.web.sessions import SessionRoutes
+from carekeep.web.sharing import GuestRoutes, LinkRoutes, OpenLinks
 from carekeep.web.sign_in import SEGMENTS, SignInSite
 from carekeep.web.subscriptions.publishing import SigningKeys
 from carekeep.web.subscriptions.sockets import Sockets
@@ -28,14 +33,16 @@ _POLICY = 1008  # RFC 6455 §7.4.1
 
 
 Part = Callable[[Scope, Receive, Send], Awaitable[None]]
+_SITES: Mapping[str, Callable[[OwnSite, Services], Part]] = {PORTAL: portal, CONSOLE: console}
 
 
 class WebApplication:
     """Everything that is served, by the host that a request names, and the whole path or its first segment.
 
     The API host: FHIR at ``/fhir`` (websockets at ``/fhir/ws``), bulk jobs at ``/bulk``, sign-in at ``/auth``, tokens
-    of apps at ``/oauth``, the public ledger at ``/ledger``, machines at ``/devices``, administration at ``/admin``, the
-    key of notifications below ``/.well-known``. The sign-in host: pages of people.
+    of apps at ``/oauth``, the public ledger at ``/ledger``, machines at ``/devices``, administration at ``/admin``,
+    what emergencies leave open at ``/reviews``, links to records at ``/links`` and, for whoever has one,
+    ``/shl``, guests at ``/guests``, the key of notifications below ``/.well-known``. The sign-in host: pages of people.
     Every host: ``/.well-known/security.txt``. Any host, known or not: ``/healthz``, which tells nothing.
     """
 
@@ -44,6 +51,9 @@ class WebApplication:
         self._origins: Mapping[bytes, Mapping[str, Part]] = {
             self._api: _api_parts(services),
             authority(services.auth_url): _sign_in_parts(services),
+        }
+        self._sites: Mapping[bytes, Part] = {
+            authority(site.origin): _SITES[site.name](site, services) for site in services.own_sites
         }
         self._sockets = Sockets(services)
         self._forwarding = Forwarding(services.front_secret)
@@ -63,15 +73,18 @@ class WebApplication:
             await send_response(Response(200, b"ok\n", _TEXT), send)
             return
         try:
-            parts = self._origins.get(asked_authority(scope))
+            asked = asked_authority(scope)
+            parts = self._origins.get(asked)
         except BadRequest as error:
             await send_response(answer(problem(error.status, "structure", str(error))), send)
             return
-        if parts is None:
+        if parts is None and asked in self._sites and path != SECURITY_TXT:
+            await self._sites[asked](scope, receive, send)
+        elif parts is None and asked not in self._sites:
             await send_response(answer(problem(421, "not-found", "This server does not answer for that host.")), send)
         elif path == SECURITY_TXT:
             await send_response(self._security_txt(scope["method"]), send, head=scope["method"] == "HEAD")
-        elif (part := parts.get(path) or parts.get(path[1:].partition("/")[0])) is not None:
+        elif parts and (part := parts.get(path) or parts.get(path[1:].partition("/")[0])) is not None:
             await part(scope, receive, send)
         else:
             await send_response(answer(problem(404, "not-found", "There is nothing at this URL.")), send)
@@ -109,7 +122,11 @@ def _api_parts(services: Services) -> Mapping[str, Part]:
         "oauth": OpenToPages(OAuthRoutes(services)),
         "devices": DeviceRoutes(services),
         "admin": AdminRoutes(services),
+        "reviews": ReviewRoutes(services),
         "scim": ScimRoutes(services),
+        "links": LinkRoutes(services),
+        "shl": OpenToPages(OpenLinks(services)),
+        "guests": GuestRoutes(services),
         ".well-known": SigningKeys(services),
     }
 

@@ -1,4 +1,4 @@
-"""What is over is removed: sessions, tokens, grants, and counters of tries; by one process at a time, each minute.
+"""What is over is removed, and emergencies are followed up; by one process at a time, each minute.
 
 Rows that the ledger pins go with an entry that says so. The others are of no account after their time.
 """
@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from carekeep.audit import Agent, Entry
 from carekeep.storage import Conflict, Lease, Prepared, StorageError
+from carekeep.web.following_up import FollowingUp
 from carekeep.web.services import Services
 
 EXPIRED = "identity:session:expire"
@@ -27,6 +28,14 @@ class Housekeeping:
     def __init__(self, services: Services, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._services = services
         self._sleep = sleep
+        self._following_up = FollowingUp(
+            services.reviews,
+            services.accounts,
+            services.notices,
+            services.ledger,
+            services.database,
+            services.clock,
+        )
 
     async def run(self, lease: Lease) -> None:
         """Turn after turn, whenever the lease is ours. Cancel the task to stop."""
@@ -48,7 +57,10 @@ class Housekeeping:
         before = now - _DAY_MS
         await self._recorded("expired tokens", lambda: services.tokens.prepare_purge(before))
         await self._recorded("browsers' sessions", lambda: services.browser_sessions.prepare_purge(before))
+        await self._recorded("links to records", lambda: services.sharing.links.prepare_purge(before))
+        await self._recorded("guests", lambda: services.sharing.guests.prepare_purge(before))
         await self._recorded("grants of apps", lambda: services.apps.grants.prepare_purge(before))
+        await self._following_up.look()
         counts = await services.throttle.prepare_purge(now)
         await services.database.commit(counts.steps)
         while (used := await services.replays.prepare_purge()).steps:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from carekeep.access import Action, Decision, Purpose, PurposeUnknown, Target, default_purpose, needs_content
+from carekeep.access.sharing import is_guest_token
 from carekeep.audit import Agent, Entry, EntryId, Outcome, What
 from carekeep.identity import Kind, Principal, TokenRefused
 from carekeep.identity.apps.proofs import ProofRefused
@@ -16,8 +17,10 @@ from carekeep.web.denials import denied
 from carekeep.web.http import Request
 from carekeep.web.presenting import Presented, ProofUse, challenge, presented, prove
 from carekeep.web.problems import problem
+from carekeep.web.recipients import recipient_of
 from carekeep.web.services import Services
 
+_MOST_SEEN = 20  # of different decisions in one entry that the ledger keeps what policies saw
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -56,13 +59,21 @@ class Passage:
         shown: Presented | None = None
         try:
             shown = presented(self.request)
-            self.principal = await self._proven(shown, await self.services.tokens.authenticate(shown.token))
+            self.principal = await self._proven(shown, await self._holder(shown.token))
         except (TokenRefused, ProofRefused) as refused:
             await self.record(action, "denied", reason=refused.reason)
             raise challenge(refused, shown, self.services.proofs.nonce()) from None
         self.describe(self.principal)
+        if (patient := await self.services.relationships.acts_for(self.principal)) is not None:
+            self.agent = replace(self.agent, on_behalf_of=f"Patient/{patient}")
         self.purpose = self._purpose()
         return self.principal
+
+    async def _holder(self, token: str) -> Principal:
+        """Who holds a token: somebody with an account, or a guest. Raises TokenRefused."""
+        if is_guest_token(token):
+            return await self.services.sharing.guests.authenticate(token)
+        return await self.services.tokens.authenticate(token)
 
     @property
     def is_unrecorded(self) -> bool:
@@ -119,7 +130,7 @@ class Passage:
 
     def target_of(self, stored: Stored) -> Target:
         """What decisions for this person depend on, of a record: records for which it is equal are decided alike."""
-        if needs_content(self.principal):
+        if needs_content(self.principal) or self.services.guard.consents_need_content(stored.patients):
             return target_of(stored)
         return Target(stored.type, stored.patients, stored.labels)
 
@@ -127,7 +138,9 @@ class Passage:
         """The patients whose records a search looks at when it names none; None where relations do not count."""
         principal = self.principal
         if principal.kind is Kind.PATIENT:
-            return frozenset({(principal.fhir_user or "").removeprefix("Patient/")})
+            return await self.services.relationships.panel(principal)
+        if principal.kind is Kind.GUEST:
+            return frozenset({(principal.delegation.patient or "") if principal.delegation else ""})
         if principal.kind is not Kind.PRACTITIONER:
             return None
         opened = {grant.patient for grant in await self.services.break_glass.open_for(principal)}
@@ -151,9 +164,12 @@ class Passage:
         patients: Iterable[str] = (),
         query: str | None = None,
         reason: str = "",
+        recipient: str | None = None,
     ) -> None:
         """Make the entry durable, and with it whatever was prepared. Raises Conflict and then nothing happened.
 
+        ``recipient`` is who outside of the organization receives what is answered or sent; else it follows from who
+        asks (``recipients``).
         The first entry uses up the request's proof. If that was used before, the denial is recorded and raised (401).
         """
         entry = Entry(
@@ -169,6 +185,10 @@ class Passage:
             risk=self._risk(),
             request_id=self.request_id,
             at_ms=self.services.clock(),
+            seen=decision.seen if decision else (),
+            trial=decision.trial if decision else "",
+            consents=decision.consents if decision else (),
+            recipient=recipient or self._recipient(outcome, what),
         )
         await self._commit(entry, prepared)
 
@@ -198,6 +218,10 @@ class Passage:
             use.is_replay = True
         use.unused = None
         return not use.is_replay
+
+    def _recipient(self, outcome: Outcome, what: tuple[What, ...]) -> str | None:
+        """Who outside receives this answer."""
+        return recipient_of(self.principal, outcome, what) if hasattr(self, "principal") else None
 
     def _risk(self) -> int:
         """The risk that decisions see at this moment; of somebody who is not known, nothing is."""
@@ -231,6 +255,11 @@ def together(decisions: Sequence[Decision]) -> Decision | None:
         return None
     if len(decisions) == 1:
         return decisions[0]
-    policies = tuple(dict.fromkeys(policy for decision in decisions for policy in decision.policies))
-    reasons = dict.fromkeys(decision.reason for decision in decisions)
-    return Decision(permitted=True, policies=policies, reason=" ".join(reasons))
+    return Decision(
+        permitted=True,
+        policies=tuple(dict.fromkeys(policy for decision in decisions for policy in decision.policies)),
+        reason=" ".join(dict.fromkeys(decision.reason for decision in decisions)),
+        seen=tuple(dict.fromkeys(seen for decision in decisions for seen in decision.seen))[:_MOST_SEEN],
+        trial="; ".join(dict.fromkeys(decision.trial for decision in decisions if decision.trial)),
+        consents=tuple(dict.fromkeys(consent for decision in decisions for consent in decision.consents)),
+    )

@@ -9,6 +9,8 @@ import orjson
 
 from carekeep.identity import IdentityError, TokenRefused
 from carekeep.identity.posture import PostureRefused
+from carekeep.records.disposal import DisposalRefused
+from carekeep.records.holding import Held
 from carekeep.storage import Conflict, StorageError
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from carekeep.web.passage import Passage
@@ -18,6 +20,7 @@ from carekeep.web.services import Services
 JSON = b"application/json"
 LARGEST_BODY = 16 * 1024
 _ATTEMPTS = 3
+_REFUSALS = (IdentityError, PostureRefused, DisposalRefused, Held)
 
 Route = Callable[[Passage], Awaitable[Response]]
 
@@ -117,7 +120,7 @@ async def _refused(passage: Passage | None, error: Exception) -> Response:
 
 
 def _answer_to(error: Exception) -> Response:
-    if isinstance(error, IdentityError | PostureRefused) and not isinstance(error, TokenRefused):
+    if isinstance(error, _REFUSALS) and not isinstance(error, TokenRefused):
         return answer(problem(422, "business-rule", str(error)))
     found = as_problem(error)
     if found is not None:

@@ -7,8 +7,8 @@ import orjson
 from carekeep.access import Action
 from carekeep.encryption import Secret
 from carekeep.fhir import Issue
-from carekeep.identity import IssuedToken, SignInRefused, SignInThrottled
-from carekeep.storage import Conflict
+from carekeep.identity import IssuedToken, Kind, Principal, SignInRefused, SignInThrottled
+from carekeep.storage import Conflict, Prepared
 from carekeep.web.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from carekeep.web.passage import Passage
 from carekeep.web.problems import Problem, answer, as_problem, problem, unexpected
@@ -88,9 +88,18 @@ def _token_answer(issued: IssuedToken, lifetime_ms: int) -> Response:
 
 async def _sign_out(passage: Passage) -> Response:
     principal = await passage.authenticate(Action.SIGN_OUT)
-    revoked = await passage.services.tokens.prepare_revoke(principal.session)
+    revoked = await _end_of(passage, principal)
     await passage.record(Action.SIGN_OUT, "permitted", revoked, reason="signed out")
     return Response(204)
+
+
+async def _end_of(passage: Passage, principal: Principal) -> Prepared[None]:
+    """The end of a session. A guest has no other one, nor a way to open it, so it ends what they were invited to."""
+    if principal.kind is not Kind.GUEST:
+        return await passage.services.tokens.prepare_revoke(principal.session)
+    guests = passage.services.sharing.guests
+    guest = await guests.get(bytes.fromhex(principal.account_id))
+    return Prepared(None, ()) if guest is None else guests.prepare_end(guest)
 
 
 async def _session(passage: Passage) -> Response:

@@ -2,16 +2,21 @@
 
 import contextlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from eth_account import Account
-from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
-
 from carekeep.encryption import Secret
+
+_LIMIT = sys.getrecursionlimit()
+from eth_account import Account  # noqa: E402
+from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]  # noqa: E402
+
+# py-evm raises it a hundredfold, and then what is nested too deeply ends the process instead of the call.
+sys.setrecursionlimit(_LIMIT)
 
 KEY = Secret(bytes(31) + b"\x07")
 OTHER_KEY = Secret(bytes(31) + b"\x08")

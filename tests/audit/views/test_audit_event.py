@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from carekeep.access import Action
 from carekeep.audit import Agent, Entry, EntryId, Followed, What
+from carekeep.audit.foreign.foreign import VERBS
 from carekeep.audit.views import Server, audit_events, entry_id_of, for_patient
 from carekeep.fhir import validate
 from tests.audit.logs import NOON, an_entry
@@ -126,7 +127,21 @@ def test_an_imported_entry_says_whose_log_told_it_and_when_it_happened() -> None
     (event,) = events(**READ, source="Old system", happened_ms=NOON - 1_000, agent=Agent("", "user", "Nurse Ng"))
     assert event["source"] == {"observer": {"display": "Old system"}}
     assert event["period"] == {"start": "2026-11-05T11:59:59.000Z", "end": "2026-11-05T11:59:59.000Z"}
-    assert event["agent"][2]["who"] == {"display": "Nurse Ng"}
+    (user,) = event["agent"]  # neither this server nor its pages had a part in it
+    assert (user["who"], user["requestor"]) == ({"display": "Nurse Ng"}, True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_imported_action_has_the_code_of_what_was_done(verb: str) -> None:
+    agent = Agent("", "nurse", "Nurse Ng", address="10.0.0.1", app="app-1")
+    (event,) = events(action=f"foreign:{verb}", source="old", happened_ms=NOON, agent=agent)
+    assert validate(event) == ()
+    does = {"read": "R", "export": "R", "create": "C", "update": "U", "delete": "D"}
+    assert event["action"] == does.get(verb, "E")
+    program, user = event["agent"]
+    assert (program["who"], program["network"]["address"]) == ({"display": "app-1"}, "10.0.0.1")
+    assert user["who"] == {"display": "Nurse Ng"}
+    assert "profile" not in event["meta"]
 
 
 @pytest.mark.parametrize("action", [*(each.value for each in Action), "made:up:later", "Opened  chart", ""])

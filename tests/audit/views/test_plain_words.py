@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from carekeep.audit import Agent, EntryId, Followed, What
+from carekeep.audit.foreign.foreign import VERBS
 from carekeep.audit.views import Deed, Directory, account, looks, years_before
 from carekeep.audit.views.accounting import INDIVIDUAL, OPERATIONS
 from carekeep.audit.views.record_kinds import enumerated, kinds_of
@@ -90,11 +91,26 @@ SENTENCES: dict[str, tuple[dict[str, Any], str]] = {
     "another system": (
         {**READ, "source": "Old system", "happened_ms": NOON - 40 * DAY_MS, "agent": Agent("", "user", "N. Ng")},
         (
-            "On 26 September 2026, N. Ng (user) looked at your measurements and test results, to treat you. The log of "
-            "Old system says so."
+            "On 26 September 2026, N. Ng (user) looked at your measurements and test results, to treat you, as the log "
+            "of Old system says."
         ),
     ),
 }
+
+
+# What another system's log calls it, and the words for it.
+FOREIGN = {
+    **dict.fromkeys(("read", "search", "export"), "looked at your record"),
+    **dict.fromkeys(("create", "update", "delete"), "changed or added to your record"),
+    **dict.fromkeys(("execute", "sign-in", "sign-out", "other"), "did something that concerns your record"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_another_systems_log_says_is_told_as_what_it_says(verb: str) -> None:
+    foreign = {"action": f"foreign:{verb}", "source": "Old", "agent": Agent("", "foreign", "N. Ng"), "purpose": ""}
+    (look,) = looks(entries({**foreign, "what": ()}), "p1", DIRECTORY)
+    assert look.sentence == f"On 5 November 2026, N. Ng (foreign) {FOREIGN[verb]}, as the log of Old says."
 
 
 @pytest.mark.parametrize(("changes", "sentence"), SENTENCES.values(), ids=list(SENTENCES))

@@ -35,6 +35,8 @@ GETS = (
     "/authorize?client_id=nobody",
     "/invitation",
     "/invitation/set-up",
+    "/ledger/check",
+    "/ledger",
     "/federation/hospital",
     "/federation-callback/hospital",
     "/static/nothing.css",
@@ -58,7 +60,8 @@ FOR_SCRIPTS = {
 }
 POLICY = re.compile(
     r"default-src 'none'; script-src 'nonce-([0-9a-f]{32})'; style-src 'self'; img-src 'self' data:; "
-    r"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
+    r"(?:connect-src 'self'; form-action 'self'|connect-src 'none'; form-action 'none'); "
+    r"frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
     r"require-trusted-types-for 'script'; trusted-types 'none'"
 )
 COOKIE = re.compile(
@@ -103,6 +106,12 @@ async def test_every_answer_carries_the_headers(clinic: Clinic, known: bool) -> 
         check(await browser.post(path, as_=kind))
         check(await browser.post(path, as_=kind, headers=()))
     assert {path.split("/")[1].partition("?")[0] for path in (*GETS, *POSTS)} == set(SEGMENTS)
+
+
+async def test_the_page_that_checks_proofs_may_send_nothing(clinic: Clinic) -> None:
+    for path, sends in (("/ledger/check", False), ("/sign-in", True)):
+        policy = (await Screenless(clinic).get(path)).header(b"content-security-policy") or b""
+        assert (b"connect-src 'none'; form-action 'none';" in policy) is not sends, path
 
 
 async def test_a_nonce_is_never_the_same_twice(clinic: Clinic) -> None:

@@ -135,8 +135,10 @@ async def test_who_leaves_the_care_team_hears_no_more(ward: Ward) -> None:
     assert b"Observation/before" in first.body
     assert b"Observation" not in again.body
     assert b"after" not in b"".join(each.body for each in ward.receiver.received)
-    outcomes = [entry.outcome for entry in await entries_of(ward, "fhir:subscription:notify")]
-    assert outcomes == ["permitted", "permitted", "denied"]
+    entries = await entries_of(ward, "fhir:subscription:notify")
+    assert [entry.outcome for entry in entries] == ["permitted", "permitted", "denied"]
+    named = [(entry.recipient or "").startswith("the server localhost") for entry in entries]
+    assert named == [True, False, False]  # a disclosure where something was told, and to whom
     events = await ward.clinic.ask("GET", f"Subscription/{id_}/$events", who="physician")
     assert events.status == 200
     assert b"Observation" not in events.body

@@ -9,9 +9,9 @@ database, sealed and pinned; a row that cannot be used leaves the old policies i
 from carekeep.access.bundles.bundle import Bundle, BundleRefused
 from carekeep.access.bundles.canaries import failed_canaries
 from carekeep.access.bundles.cases import Case, Result, read_cases, run
-from carekeep.access.bundles.folder import PACKS, read_bundle, read_case_files
+from carekeep.access.bundles.folder import PACKS, policies_of, read_bundle, read_case_files
 from carekeep.access.bundles.in_force import POLICIES_TOPIC, PolicyKeeper
-from carekeep.access.bundles.replaying import Difference, Replay
+from carekeep.access.bundles.replaying import Difference, Replay, entries_since
 from carekeep.access.bundles.signed import open_signed, sign_bundle
 from carekeep.access.bundles.table import PolicyBundles, PolicyRow, Role
 
@@ -28,8 +28,10 @@ __all__ = [
     "Replay",
     "Result",
     "Role",
+    "entries_since",
     "failed_canaries",
     "open_signed",
+    "policies_of",
     "read_bundle",
     "read_case_files",
     "read_cases",

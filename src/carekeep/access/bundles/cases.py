@@ -82,6 +82,13 @@ class Result:
     by: tuple[str, ...]
     seen: Visible
 
+    @property
+    def sentence(self) -> str:
+        """What went wrong, and where."""
+        expected = f"{self.case.expect} by {', '.join(self.case.by) or 'any policy'}"
+        by = ", ".join(self.by) or "no policy"
+        return f'{self.case.place}: "{self.case.title}" was expected {expected}, and is {self.answer} by {by}'
+
 
 def read_cases(files: Sequence[PolicyFile], named: Mapping[str, Sequence[Any]] = ALL_OF) -> tuple[Case, ...]:
     """The cases of files. ``named``: for names of what is seen, what "any" stands for. Raises CaseRefused."""

@@ -26,7 +26,8 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(packs, list):
         raise BundleRefused(f"{MANIFEST}: packs is a list of names")
     files = tuple(PolicyFile(path.name, _text(path)) for path in _files(folder, "*.cedar"))
-    bundle = Bundle(_word(manifest, "name"), _word(manifest, "version"), tuple(packs), files)
+    name, version = _word(manifest, "name"), _word(manifest, "version")
+    bundle = Bundle(name, version, tuple(packs), files, read_case_files(folder))
     policies_of(bundle)
     return bundle
 

@@ -6,6 +6,7 @@ from importlib import resources
 
 from carekeep.access.bundles.bundle import Bundle, BundleRefused
 from carekeep.access.bundles.canaries import failed_canaries
+from carekeep.access.bundles.cases import CaseRefused, read_cases, run
 from carekeep.access.bundles.folder import policies_of
 from carekeep.access.bundles.table import TOPIC, PolicyBundles, Role
 from carekeep.access.decider import Decider
@@ -38,12 +39,16 @@ class PolicyKeeper:
 
     @staticmethod
     def check(decider: Decider, bundle: Bundle | None) -> Rules:
-        """The policies of a bundle, checked in full: they validate, and no canary dies.
+        """The policies of a bundle, checked in full: they validate, no canary dies, its own cases are as expected.
 
         Raises PolicyRefused with a line "file, line N: reason" for each problem, and BundleRefused.
         """
         rules = decider.read(policies_of(bundle))
-        failed = failed_canaries(rules)
+        try:
+            own = [result for result in run(read_cases(bundle.cases if bundle else ()), rules) if not result.passed]
+        except CaseRefused as refused:
+            raise PolicyRefused(str(refused)) from None
+        failed = (*failed_canaries(rules), *(result.sentence for result in own))
         if failed:
             raise PolicyRefused("\n".join(failed))
         return rules

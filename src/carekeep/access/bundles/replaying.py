@@ -1,6 +1,6 @@
 """What other policies would have answered to what was really asked: the ledger keeps what policies saw."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from carekeep.access.decider import otherwise, shown
@@ -8,6 +8,7 @@ from carekeep.access.decision import Visible
 from carekeep.access.rules import Rules, RulesFailed, Verdict
 from carekeep.access.seen import SeenUnreadable, decode_seen
 from carekeep.access.vocabulary import PRINCIPAL_TYPES
+from carekeep.audit import Entry, Ledger
 
 MOST_EXAMPLES = 5
 _REMEMBERED = 100_000
@@ -62,6 +63,13 @@ class Replay:
         for text in seen:
             self._one(entry_id, text, permitted=permitted)
 
+    def add_entries(self, found: Iterable[tuple[str, Entry]]) -> None:
+        """Entries with their ids, as of ``entries_since``. What failed, or came from elsewhere, is passed by."""
+        for entry_id, entry in found:
+            if entry.outcome != "failed" and entry.source is None:
+                decided = bool(entry.policies) and entry.policies != ("scope",)
+                self.add(entry_id, entry.seen, permitted=entry.outcome == "permitted", decided=decided)
+
     def _one(self, entry_id: str, text: str, *, permitted: bool) -> None:
         key = (text, permitted)
         if key not in self._known:
@@ -105,3 +113,15 @@ def _answer(rules: Rules, seen: Visible) -> Verdict | None:
         return shown(rules.verdict(seen), seen)
     except RulesFailed:
         return None
+
+
+async def entries_since(ledger: Ledger, since_ms: int, newest: int | None = None) -> AsyncIterator[tuple[str, Entry]]:
+    """The entries since a moment with their ids, older ones unopened: an id begins with its time.
+
+    ``newest``: of those in the tree only so many, the newest. Raises BadLeaf.
+    """
+    start = 0 if newest is None else max(0, await ledger.size() - newest)
+    for source in (ledger.entries(start), ledger.waiting()):
+        async for sealed in source:
+            if int.from_bytes(sealed.entry_id[:6], "big") >= since_ms:
+                yield sealed.entry_id.hex(), ledger.open(sealed.leaf)[0]

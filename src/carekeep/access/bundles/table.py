@@ -108,6 +108,24 @@ class PolicyBundles:
         insert = Insert(TABLE, _COLUMNS, ((number, role.value, sealed),))
         return Prepared(found, (insert, bump(TOPIC)), (Pin(TABLE, str(number), hashlib.sha256(sealed).digest()),))
 
+    async def prepare_rollback(self, by: str, number: int | None = None) -> Prepared[PolicyRow]:
+        """In force again what was so under ``number``; None: what was before the one in force, or what comes with us.
+
+        Raises BundleRefused where nothing was in force under that number, Tampered.
+        """
+        current = await self.current(Role.IN_FORCE)
+        found = await self.get(number) if number else (await self.before(current) if current else None)
+        if number and (found is None or found.role is not Role.IN_FORCE):
+            raise BundleRefused(f"no bundle was in force under the number {number}")
+        if found is None:
+            return await self.prepare_built_in(by)
+        how = f"rolled back to number {found.number}"
+        return await self.prepare_put(Role.IN_FORCE, found.bundle, by, how, found.signers)
+
+    async def prepare_built_in(self, by: str) -> Prepared[PolicyRow]:
+        """In force again only what comes with Carekeep, without a bundle."""
+        return await self.prepare_put(Role.IN_FORCE, None, by, "rolled back to what comes with Carekeep")
+
     async def pinned_rows(self) -> AsyncIterator[tuple[str, bytes]]:
         """Every row as the ledger pins it: the key of its pin, and its sealed content."""
         async for batch in self._database.stream("SELECT number, sealed FROM policy_bundle"):

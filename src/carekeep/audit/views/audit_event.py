@@ -83,12 +83,12 @@ def _interaction(followed: Followed, server: Server) -> Json:
     entry, kind = followed.entry, kind_of(followed.entry)
     is_delete = kind.pattern == "Delete"
     event = _event(followed, server, "", (kind.type, kind.subtype), kind.action)
-    event["agent"] = [
-        _client(entry, kind.client, bare=is_delete),
-        _server(server, kind.server),
-        *_user(entry, kind.user, with_policies=not is_delete),
-        *_behalf(entry),
-    ]
+    user = _user(entry, kind.user, with_policies=not is_delete)
+    if entry.source is not None:
+        event["agent"] = [*_told_elsewhere(entry, kind), *user]
+    else:
+        client = _client(entry, kind.client, bare=is_delete)
+        event["agent"] = [client, _server(server, kind.server), *user, *_behalf(entry)]
     entities = [
         *map(_patient, entry.patients),
         *(_data(what) for what in entry.what if kind.pattern != "Query"),
@@ -195,13 +195,23 @@ def _source(entry: Entry, server: Server) -> Json:
 def _client(entry: Entry, type_: Code, *, bare: bool = False) -> Json:
     """The program that asked. ``bare``: with nothing beside who and where."""
     agent = entry.agent
-    who = {"identifier": {"system": _CLIENT, "value": agent.app}} if agent.app else {"display": "Carekeep's own pages"}
+    who: Json = {"display": "Carekeep's own pages" if entry.source is None else "not told"}
+    if agent.app and entry.source is None:
+        who = {"identifier": {"system": _CLIENT, "value": agent.app}}
+    elif agent.app:
+        who = {"display": agent.app}
     told: Json = {"type": _concept(type_), "who": who, "requestor": False}
     if agent.device is not None and not bare:
         told["altId"] = agent.device
     if agent.address is not None:
         told["network"] = {"address": agent.address, "type": _IP_ADDRESS}
     return told
+
+
+def _told_elsewhere(entry: Entry, kind: Kind) -> list[Json]:
+    """The program or the place that another system's log names; this server had no part in it."""
+    agent = entry.agent
+    return [_client(entry, kind.client)] if agent.app or agent.address is not None else []
 
 
 def _server(server: Server, type_: Code) -> Json:

@@ -82,6 +82,7 @@ _ACTIVITY = Code(DCM, "110100", "Application Activity")
 _LOG_USED = Code(DCM, "110101", "Audit Log Used")
 _IMPORT = Code(DCM, "110107", "Import")
 _AUTHENTICATION = Code(DCM, "110114", "User Authentication")
+_PATIENT_RECORD = Code(DCM, "110110", "Patient Record")
 
 _DELETE = Kind(
     _RESTFUL, Code(INTERACTION, "delete", "delete"), "D", "Delete", APPLICATION, CUSTODIAN, AUTHOR
@@ -109,6 +110,15 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         "identity:session:open": _event(_AUTHENTICATION, "110122", "Login"),
         "identity:session:close": _event(_AUTHENTICATION, "110123", "Logout"),
         "encryption:key:destroy": _own(SECURITY_ALERT, "encryption:key:destroy", "D"),
+        # Of another system's log; how that system is asked, it does not say.
+        "foreign:read": _own(_PATIENT_RECORD, "foreign:read", "R"),
+        "foreign:search": _own(_PATIENT_RECORD, "foreign:search", "E"),
+        "foreign:create": _own(_PATIENT_RECORD, "foreign:create", "C"),
+        "foreign:update": _own(_PATIENT_RECORD, "foreign:update", "U"),
+        "foreign:delete": _own(_PATIENT_RECORD, "foreign:delete", "D"),
+        "foreign:export": _own(EXPORT, "foreign:export", "R"),
+        "foreign:sign-in": _event(_AUTHENTICATION, "110122", "Login"),
+        "foreign:sign-out": _event(_AUTHENTICATION, "110123", "Logout"),
     }
 )
 _BY_ROOM: tuple[tuple[str, Code], ...] = (

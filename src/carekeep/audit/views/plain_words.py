@@ -119,6 +119,7 @@ def _look(group: list[Followed], patient: str, directory: Directory) -> Look:
     moments = [when_ms(each.entry) for each in group]
     types = [what.reference.partition("/")[0] for each in group for what in each.entry.what]
     reasons = dict.fromkeys(each.entry.reason for each in group if each.entry.reason)
+    names = directory.names if entry.source is None else {}
     is_person = agent.role in {"practitioner", "patient", "administrator", "auditor"}
     return Look(
         first_ms=min(moments),
@@ -127,7 +128,7 @@ def _look(group: list[Followed], patient: str, directory: Directory) -> Look:
         who=_who(entry, patient, directory),
         role=_ROLES.get(agent.role, agent.role),
         reference=agent.who,
-        through=directory.names.get(agent.app, agent.app) if agent.app and is_person else None,
+        through=names.get(agent.app, agent.app) if agent.app and is_person else None,
         deed=_deed(entry),
         refused=entry.outcome == "denied",
         emergency=_is_emergency(entry),
@@ -144,12 +145,12 @@ def _who(entry: Entry, patient: str, directory: Directory) -> str:
     agent = entry.agent
     if agent.who == f"Patient/{patient}":
         return "You"
+    if entry.source is not None:  # another system's log: a name, or an id that only it knows, and never one of ours
+        return agent.who or _UNKNOWN
     for known in (agent.who, agent.account, agent.app):
         if known and known in directory.names:
             return directory.names[known]
-    if entry.source is not None and agent.who:
-        return agent.who  # another system's log: a name, or an id that only it knows
-    return _NAMELESS.get(agent.role, "Somebody whose name is not known")
+    return _NAMELESS.get(agent.role, _UNKNOWN)
 
 
 def _is_emergency(entry: Entry) -> bool:
@@ -171,10 +172,9 @@ def _sentence(look: Look) -> str:
         parts.append(f", {look.why}")
     if look.emergency and look.deed is not Deed.OPENED_EMERGENCY:
         parts.append(", in an emergency")
-    said = "".join(parts) + "."
     if look.source is not None:
-        said += f" The log of {look.source} says so."
-    return said
+        parts.append(f", as the log of {look.source} says")
+    return "".join(parts) + "."
 
 
 def _subject(look: Look) -> str:
@@ -236,6 +236,8 @@ _DEEDS: Mapping[str, Deed] = MappingProxyType(
         _BREAK_GLASS: Deed.OPENED_EMERGENCY,
         "fhir:patient:disclosures": Deed.LOOKED_WHO_LOOKED,
         "audit:ledger:read": Deed.LOOKED_WHO_LOOKED,
+        **{f"foreign:{verb}": Deed.LOOKED for verb in ("read", "search", "export")},  # another system's log
+        **{f"foreign:{verb}": Deed.CHANGED for verb in ("create", "update", "delete")},
     }
 )
 _VERBS: Mapping[Deed, str] = MappingProxyType(
@@ -263,6 +265,7 @@ _ROLES: Mapping[str, str] = MappingProxyType(
         "unknown": "not signed in",
     }
 )
+_UNKNOWN = "Somebody whose name is not known"
 _NAMELESS: Mapping[str, str] = MappingProxyType(
     {
         "practitioner": "A practitioner whose name is not known any more",
@@ -275,4 +278,4 @@ _NAMELESS: Mapping[str, str] = MappingProxyType(
         "unknown": "Somebody who was not signed in",
     }
 )
-_LOWERED = frozenset((*_NAMELESS.values(), "Somebody whose name is not known"))
+_LOWERED = frozenset((*_NAMELESS.values(), _UNKNOWN))

@@ -4,8 +4,8 @@ Invariants: pure functions of resources that were already decided on; what is no
 came from a record enters a narrative through one function, which escapes it.
 """
 
-from carekeep.fhir.documents.bundle import Part, document_bundle
-from carekeep.fhir.documents.care_dates import happened_within, instant_ms
+from carekeep.fhir.documents.bundle import Part, Remark, document_bundle
+from carekeep.fhir.documents.care_dates import care_span_ms, happened_within, instant_ms
 from carekeep.fhir.documents.labels import high_water_mark
 from carekeep.fhir.documents.last import last_of_each
 from carekeep.fhir.documents.patient_summary import (
@@ -23,7 +23,9 @@ __all__ = [
     "SUMMARY_TYPES",
     "Authorship",
     "Part",
+    "Remark",
     "SummaryContent",
+    "care_span_ms",
     "document_bundle",
     "happened_within",
     "high_water_mark",

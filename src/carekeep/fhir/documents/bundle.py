@@ -1,6 +1,6 @@
 """Document Bundles (FHIR R4, documents.html): a Composition first, then what it refers to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -18,20 +18,39 @@ class Part:
     resource: Json = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What must be said with a document, whoever reads it: in words, and as security labels (Codings)."""
+
+    text: str
+    labels: tuple[Json, ...]
+
+
+def marked(resources: Iterable[Json], remark: Remark | None) -> list[Json]:
+    """The labels of what holds these resources and bears a remark."""
+    return high_water_mark([*resources, *([{"meta": {"security": list(remark.labels)}}] if remark else [])])
+
+
 def document_bundle(
-    composition: Part, others: Sequence[Part], *, identifier: UUID, timestamp: str, profiles: Sequence[str] = ()
+    composition: Part,
+    others: Sequence[Part],
+    *,
+    identifier: UUID,
+    timestamp: str,
+    profiles: Sequence[str] = (),
+    remark: Remark | None = None,
 ) -> Json:
     """A Bundle of type ``document``.
 
     Parameters: ``identifier`` is the document's own for all time, ``timestamp`` a FHIR instant; ``profiles`` are what
-    the Bundle says it conforms to. Its labels are the high-water mark of its entries.
+    the Bundle says it conforms to. Its labels are the high-water mark of its entries, and those of ``remark``.
     """
     parts = (composition, *others)
     bundle: Json = {"resourceType": "Bundle"}
     meta: Json = {}
     if profiles:
         meta["profile"] = list(profiles)
-    if labels := high_water_mark(part.resource for part in parts):
+    if labels := marked((part.resource for part in parts), remark):
         meta["security"] = labels
     if meta:
         bundle["meta"] = meta

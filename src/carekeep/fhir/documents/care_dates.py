@@ -18,21 +18,34 @@ def happened_within(resource: dict[str, Any], start: str | None, end: str | None
     of care belongs to all times. Raises ValueError for what is no FHIR date.
     """
     first, last = _bound(start), _bound(end)
-    spans = [
-        span
-        for path in _paths(resource["resourceType"])
-        for element in path.find(resource)
-        if (span := dates.interval(path.type, element)) is not None
-    ]
+    spans = _spans(resource)
     if not spans:
         return True
     begins, ends = min(span.start for span in spans), max(span.end for span in spans)
     return (last is None or begins < last.end) and (first is None or ends > first.start)
 
 
+def care_span_ms(resource: dict[str, Any]) -> tuple[int, int] | None:
+    """From its first to its last date of care, in ms since 1970 (the end excluded); None for a record without any.
+
+    Where a period has no end, the end is later than every date (``dates``).
+    """
+    spans = _spans(resource)
+    return (min(span.start for span in spans), max(span.end for span in spans)) if spans else None
+
+
 def instant_ms(text: str) -> int:
     """The start of what a FHIR date names, in ms since 1970. Raises ValueError for what is none."""
     return _read(text).start
+
+
+def _spans(resource: dict[str, Any]) -> list[dates.Interval]:
+    return [
+        span
+        for path in _paths(resource["resourceType"])
+        for element in path.find(resource)
+        if (span := dates.interval(path.type, element)) is not None
+    ]
 
 
 def _bound(text: str | None) -> dates.Interval | None:

@@ -6,8 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from carekeep.fhir.documents import words
-from carekeep.fhir.documents.bundle import Part, document_bundle
-from carekeep.fhir.documents.labels import high_water_mark
+from carekeep.fhir.documents.bundle import Part, Remark, document_bundle, marked
 from carekeep.fhir.documents.narratives import narrative, paragraph, table
 from carekeep.fhir.documents.references import local_references
 from carekeep.fhir.documents.sections import SECTIONS, Section
@@ -30,9 +29,10 @@ _NOTHING = "Nothing is recorded here that the person who asked may see."
 
 @dataclass(frozen=True, slots=True)
 class SummaryContent:
-    """What is told in which section, by the section's code."""
+    """What is told in which section, by the section's code, and what must be said with it."""
 
     chosen: Mapping[str, Sequence[Json]] = field(repr=False)
+    remark: Remark | None = None
 
     @property
     def resources(self) -> list[Json]:
@@ -109,10 +109,12 @@ def patient_summary(
     composition |= {"id": str(composition_id), "date": timestamp}
     composition["identifier"] = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{composition_id}"}
     composition["meta"] = {"profile": [IPS_COMPOSITION]}
-    if labels := high_water_mark(part.resource for part in parts):
+    if labels := marked((part.resource for part in parts), content.remark):
         composition["meta"]["security"] = labels
     first = Part(f"urn:uuid:{composition_id}", composition)
-    return document_bundle(first, parts, identifier=identifier, timestamp=timestamp, profiles=[IPS_BUNDLE])
+    return document_bundle(
+        first, parts, identifier=identifier, timestamp=timestamp, profiles=[IPS_BUNDLE], remark=content.remark
+    )
 
 
 def _composition(
@@ -122,10 +124,11 @@ def _composition(
     about = (
         f"Patient: {name or 'no name is recorded'}, born {patient.get('birthDate', 'on a date that is not recorded')}."
     )
+    remarks = [paragraph(content.remark.text)] if content.remark else []
     composition: Json = {
         "resourceType": "Composition",
         "language": "en",
-        "text": narrative(paragraph(_TITLE), paragraph(about), paragraph(LEFT_OUT)),
+        "text": narrative(paragraph(_TITLE), paragraph(about), paragraph(LEFT_OUT), *remarks),
         "status": "final",
         "type": _loinc("60591-5", "Patient summary Document"),
         "subject": {"reference": f"{base_url}/Patient/{patient['id']}"},

@@ -31,12 +31,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody who may do this. ``given`` is the body of the request."""
+    """Somebody who may do this.
+
+    ``given`` is what was sent: the body of a request, or the fields of a form. ``tell`` makes the answer of facts and a
+    status: JSON, or a page of the console.
+    """
 
     passage: Passage
     action: Action
     decision: Decision
     given: Given
+    tell: Callable[[Any, int], Response] = told
 
     @property
     def services(self) -> Services:
@@ -73,14 +78,14 @@ class Asked:
                 patients=done.patients,
             )
             self.services.generations.changed("accounts")
-            return told(done.answer, done.status)
+            return self.tell(done.answer, done.status)
 
         return await retried(once)
 
     async def show(self, facts: Any, reason: str) -> Response:
         """Record that something was shown, and show it."""
         await self.passage.record(self.action, "permitted", decision=self.decision, query=reason)
-        return told(facts)
+        return self.tell(facts, 200)
 
 
 async def first(rows: AsyncIterator[T]) -> list[T]:

@@ -26,18 +26,21 @@ class Form:
         return name in self._fields
 
 
-async def read_form(request: Request) -> Form:
-    """The form in a request's body. Raises BadRequest for another type, a field given twice or too long."""
+async def read_form(request: Request, *, largest: int = _MAX_FORM, longest: int = _MAX_FIELD) -> Form:
+    """The form in a request's body. Raises BadRequest for another type, a field given twice or too long.
+
+    ``largest``: bytes of the whole form; ``longest``: characters of one field.
+    """
     if _media_type(request) != "application/x-www-form-urlencoded":
         raise BadRequest("Send a form as application/x-www-form-urlencoded.", 415)
-    body = await request.body(_MAX_FORM)
+    body = await request.body(largest)
     if not body.isascii():
         raise BadRequest("The form is not plain ASCII with percent-encoded UTF-8.")
     fields: dict[str, str] = {}
     for name, value in form_pairs(body.decode("ascii")):
         if name in fields:
             raise BadRequest("A field of the form stands twice.")
-        if len(value) > _MAX_FIELD:
+        if len(value) > longest:
             raise BadRequest("A field of the form is too long.", 413)
         fields[name] = value
     return Form(fields)

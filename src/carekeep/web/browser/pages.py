@@ -5,9 +5,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from carekeep.web.browser.cookies import Header
+from carekeep.web.browser.formats import Formats
+from carekeep.web.browser.languages import LANGUAGES, translations
 from carekeep.web.browser.static_files import StaticFiles
 from carekeep.web.http import PAGE_HEADERS, Response
 
@@ -17,34 +19,61 @@ _PATH = re.compile(r"/(?![/\\])[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]{0,6000}")
 
 
 class Pages:
-    """Renders the templates of this package. ``random`` makes the nonces."""
+    """Renders the templates of these packages, and those that all share. ``random`` makes the nonces.
 
-    def __init__(self, static: StaticFiles, random: Callable[[int], bytes] = os.urandom) -> None:
+    ``trusted_types``: the policies by which scripts of these pages may change them (CSP ``trusted-types``).
+    """
+
+    def __init__(
+        self,
+        static: StaticFiles,
+        rooms: tuple[str, ...] = (),
+        *,
+        trusted_types: str = "'none'",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self._random = random
-        self._environment = Environment(
-            loader=PackageLoader(__package__),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals["static"] = static.url
+        self._trusted_types = trusted_types
+        rooms = (*rooms, __package__ or "")
+        self._environments = {language: _environment(language, rooms, static) for language in LANGUAGES}
 
     def page(
         self,
         template: str,
         *,
         status: int = 200,
+        language: str = "en",
         targets: Iterable[str] = (),
+        sends: bool = True,
         headers: tuple[Header, ...] = (),
         **values: Any,
     ) -> Response:
-        """The template with these values. ``targets``: other origins to which its forms may lead."""
+        """The template with these values. ``targets``: other origins to which its forms may lead.
+
+        Without ``sends`` the browser keeps the page from sending anything to anywhere.
+        """
         nonce = self._random(16).hex()
-        body = self._environment.get_template(template).render(values, nonce=nonce)
-        policy = _content_policy(nonce, targets)
+        body = self._environments[language].get_template(template).render(values, nonce=nonce)
+        policy = _content_policy(nonce, targets, self._trusted_types, sends=sends)
         first = ((b"content-security-policy", policy), _NOT_KEPT)
         return Response(status, body.encode(), _HTML, (*first, *headers), PAGE_HEADERS)
+
+
+def _environment(language: str, rooms: tuple[str, ...], static: StaticFiles) -> Environment:
+    """Where templates come from, and what each may use beside its values."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(room) for room in rooms]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    texts = translations(language, rooms)
+    environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {"static": static.url, "language": language, "languages": LANGUAGES}
+    environment.filters |= Formats(language).filters()
+    return environment
 
 
 def redirect(place: str, *headers: Header) -> Response:
@@ -57,10 +86,11 @@ def safe_path(text: str, otherwise: str) -> str:
     return text if _PATH.fullmatch(text) else otherwise
 
 
-def _content_policy(nonce: str, targets: Iterable[str]) -> bytes:
-    forms = " ".join(("'self'", *targets))
+def _content_policy(nonce: str, targets: Iterable[str], trusted_types: str, *, sends: bool) -> bytes:
+    forms = " ".join(("'self'", *targets)) if sends else "'none'"
+    connections = "'self'" if sends else "'none'"
     return (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        f"form-action {forms}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src {connections}; form-action {forms}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; "
+        f"require-trusted-types-for 'script'; trusted-types {trusted_types}"
     ).encode("ascii")

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from carekeep.access import Action, Target
+from carekeep.access import Action, Decision, Target
 from carekeep.fhir import dump_json, format_instant
 from carekeep.records import Pointer, Stored, Walker
 from carekeep.web.bulk.jobs import Job, Jobs
 from carekeep.web.bulk.parts import read_part
+from carekeep.web.obligations import abide
 from carekeep.web.passage import Passage, what_of
 from carekeep.web.problems import problem
 
@@ -26,7 +27,7 @@ class Disclosure:
         self._walker = walker
         self._job = job
         self._number = number
-        self._verdicts: dict[Target, bool] = {}
+        self._verdicts: dict[Target, Decision] = {}
         self._header: str | None = None
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -92,13 +93,16 @@ class Disclosure:
     async def _permitted(self, pointers: Sequence[Pointer]) -> list[tuple[Pointer, Stored]]:
         """What of the piece still opens, and may still be read: the policies are asked again at each download."""
         found = await self._walker.open(pointers)
-        return [(pointer, stored) for pointer, stored in found if await self._may_read(self._passage.target_of(stored))]
+        decided = [(pointer, stored, await self._decision(stored)) for pointer, stored in found]
+        return [(pointer, abide(decision, stored)) for pointer, stored, decision in decided if decision.permitted]
 
-    async def _may_read(self, target: Target) -> bool:
+    async def _decision(self, stored: Stored) -> Decision:
+        target = self._passage.target_of(stored)
         verdict = self._verdicts.get(target)
         if verdict is None:
-            decision = await self._passage.judge(Action.READ, target)
-            verdict = self._verdicts[target] = decision.permitted
+            verdict = await self._passage.judge(Action.READ, target)
+            if target.content is None:  # else no other record is alike, and it would only be held in memory
+                self._verdicts[target] = verdict
         return verdict
 
     async def _record(self, stored: Iterable[Stored], reason: str) -> None:

@@ -8,17 +8,19 @@ being written at that moment is there; nothing that was answered before the kick
 import asyncio
 from dataclasses import replace
 
-from carekeep.access import Action, Target
+from carekeep.access import Action, Decision, Target
+from carekeep.access.labelling import notice_for_labels
 from carekeep.records import Found, Pointer, Stored, Stretch, Walker
 from carekeep.web.bulk.gathering import Gathering
 from carekeep.web.bulk.orders import ExportOrder, Progress
-from carekeep.web.bulk.selecting import Selection
+from carekeep.web.bulk.selecting import OTHERS_TOO, Selection
 from carekeep.web.passage import Passage
 
 SETTLE_MS = 2_000
 PAGE = 200  # records between two turns of the event loop
 STEP = 4_000  # records between two positions that survive a crash
 TAMPERED = "tampered"
+PART2 = "42 CFR Part 2"
 _SCOPES_AT_ONCE = 500
 
 
@@ -30,7 +32,7 @@ class ExportStep:
         self._walker = walker
         self._order = order
         self._selection = Selection.of(order)
-        self._verdicts: dict[Target, bool] = {}
+        self._verdicts: dict[Target, Decision] = {}
         self._scope, self._seq, self._block = progress.scope, progress.seq, progress.block
         self._looked = 0
         self._before = progress
@@ -107,7 +109,9 @@ class ExportStep:
         place = self._selection.place_of(stored)
         if place is None or not await self._permitted(stored):
             return
-        if place == "others-too":
+        if place != OTHERS_TOO and notice_for_labels(stored.labels) is not None:
+            self.gathered.notices[PART2] = 1  # that there is some is said, and not how much
+        if place == OTHERS_TOO:
             self.gathered.notices[place] += 1
         elif place == "output" and self._order.by_patient:
             await self._into_block(found.pointer, stored)
@@ -137,6 +141,7 @@ class ExportStep:
         target = self._passage.target_of(stored)
         verdict = self._verdicts.get(target)
         if verdict is None:
-            decision = await self._passage.judge(Action.READ, target)
-            verdict = self._verdicts[target] = decision.permitted
-        return verdict
+            verdict = await self._passage.judge(Action.READ, target)
+            if target.content is None:  # else no other record is alike, and it would only be held in memory
+                self._verdicts[target] = verdict
+        return verdict.permitted and self._selection.may_tell(verdict, stored)

@@ -15,10 +15,11 @@ from carekeep.encryption import KeyDestroyed
 from carekeep.fhir import RESOURCE_TYPES, Issue, dump_json, relative_references, validate
 from carekeep.records import Draft, Forgotten, NotFound, Stored
 from carekeep.storage import Prepared, bump
+from carekeep.web.labelling import Labels
 from carekeep.web.passage import target_of
 from carekeep.web.profiles import Profiles
 from carekeep.web.services import Services
-from carekeep.web.writable import UNWRITABLE, target_of_resource, topics_of
+from carekeep.web.writable import UNWRITABLE, target_of_resource, topics_of, unenforceable
 
 Loadable = dict[str, Any] | tuple[Issue, ...]
 """A resource, or what is wrong where one should be."""
@@ -63,7 +64,9 @@ async def draft_batch(
     ``judge`` decides on each for whoever asked; without one, an operator at the machine loads what validates.
     ``source`` becomes ``meta.source`` of what has none. Raises StorageError, Tampered.
     """
-    loading = _Loading(services, judge, source)
+    resources = list(resources)
+    own = {f"{given.get('resourceType')}/{given.get('id')}": given for _, given in resources if isinstance(given, dict)}
+    loading = _Loading(services, judge, source, own)
     wanted: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
     count = 0
     for where, given in resources:
@@ -81,12 +84,15 @@ async def draft_batch(
 
 
 class _Loading:
-    def __init__(self, services: Services, judge: Judge | None, source: str | None) -> None:
+    def __init__(
+        self, services: Services, judge: Judge | None, source: str | None, own: dict[str, dict[str, Any]]
+    ) -> None:
         self._vault = services.vault
         self._profiles = services.profiles
         self._fhir_url = services.fhir_url
         self._judge = judge
         self._source = source
+        self._labels = Labels(services.labelling, services.vault, self._may_read, own.items())
         self.drafted: Draft = services.vault.draft()
         self.refusals: list[Refusal] = []
 
@@ -101,9 +107,10 @@ class _Loading:
         meta = given.get("meta", {})
         if self._source is not None and isinstance(meta, dict):
             given["meta"] = {"source": self._source, **meta}
+        given = await self._labels.apply(given)
         if await self._is_there(given):
             return None
-        issues = _faults(given, self._profiles) or await self._profiles.breaches(given)
+        issues = _faults(given, self._profiles) or unenforceable(given) or await self._profiles.breaches(given)
         if issues:
             self._refuse(where, given, *issues)
             return None
@@ -137,6 +144,9 @@ class _Loading:
             await self.drafted.update(resource, current, place)
         except (Forgotten, KeyDestroyed):
             self._refuse(where, resource, _FORGOTTEN)
+
+    async def _may_read(self, stored: Stored) -> bool:
+        return self._judge is None or (await self._judge(Action.READ, target_of(stored))).permitted
 
     async def _permitted(self, where: str, resource: dict[str, Any], action: Action, *targets: Target) -> bool:
         if self._judge is None:

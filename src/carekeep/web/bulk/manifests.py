@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from carekeep.access.labelling import PART2_NOTICE
 from carekeep.fhir import format_instant
+from carekeep.web.bulk.exporting import PART2
 from carekeep.web.bulk.jobs import Job
 from carekeep.web.bulk.orders import ExportOrder, File, FileKind, ImportOrder, Progress
 
@@ -31,6 +33,8 @@ def _export_files(base: str, order: ExportOrder, progress: Progress) -> dict[str
     if order.since_ms is not None:
         told["deleted"] = _listed(base, progress, "deleted")
     told["error"] = _listed(base, progress, "error")
+    if PART2 in dict(progress.notices):  # 42 CFR 2.32: it accompanies the disclosure, here too
+        told["extension"] = {"https://carekeep.example/fhir/redisclosure-notice": PART2_NOTICE.text}
     return told
 
 

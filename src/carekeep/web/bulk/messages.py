@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from carekeep.access.labelling import PART2_NOTICE
 from carekeep.fhir import Issue, dump_json, operation_outcome
-from carekeep.web.bulk.exporting import TAMPERED
+from carekeep.web.bulk.exporting import PART2, TAMPERED
 from carekeep.web.bulk.selecting import OTHERS_TOO
 
 
@@ -13,6 +14,8 @@ def export_messages(notices: Mapping[str, int], ignored: Sequence[str]) -> list[
         Issue("warning", "not-supported", "", f"The parameter {name} is not supported and was passed over.")
         for name in ignored
     ]
+    if PART2 in notices:
+        issues.append(Issue("information", "informational", "", f"{PART2_NOTICE.text} ({PART2_NOTICE.law})"))
     if count := notices.get(OTHERS_TOO, 0):
         text = f"{count:,} records also belong to patients who were not asked for, and were left out."
         issues.append(Issue("information", "suppressed", "", text))

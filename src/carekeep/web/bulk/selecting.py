@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from carekeep.access import Decision
 from carekeep.fhir import Query, parse_query
 from carekeep.records import Stored
 from carekeep.web.bulk.orders import ExportOrder
 from carekeep.web.http import form_pairs
+from carekeep.web.obligations import may_match
 from carekeep.web.problems import problem
 
 _FILTER = re.compile(r"([A-Za-z]{1,64})\?(.+)", re.ASCII | re.DOTALL)
@@ -78,6 +80,11 @@ class Selection:
         if queries is not None and not any(query.matches(stored.resource) for query in queries):
             return None
         return self._others(stored) or "output"
+
+    def may_tell(self, decision: Decision, stored: Stored) -> bool:
+        """Whether a record that a decision permits may be in the files, of which the filters tell something."""
+        queries = self.queries.get(stored.type, ())
+        return stored.deleted or all(may_match(decision, query) for query in queries)
 
     def _others(self, stored: Stored) -> Place | None:
         if self.patients is None or self.order.own or self.patients.issuperset(stored.patients):

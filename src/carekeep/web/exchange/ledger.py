@@ -1,6 +1,7 @@
 """``/ledger``: checkpoint, tiles and entry bundles (C2SP tlog-tiles), the public key, and proofs.
 
 Proofs that the log only grew are for anyone; proofs of entries for auditors, and for patients of what names them.
+``POST /ledger/import`` (``log_import``) is for auditors.
 """
 
 from base64 import b64encode
@@ -10,6 +11,7 @@ import orjson
 from carekeep.access import Action, Target
 from carekeep.audit import EntryId, LedgerFiles, NotInLog, What, prove, prove_consistency
 from carekeep.identity import Kind
+from carekeep.web.exchange.log_import import import_log
 from carekeep.web.http import Receive, Request, Response, Scope, Send, number, read_request, send_response
 from carekeep.web.passage import Passage
 from carekeep.web.problems import answer, as_problem, problem, unexpected
@@ -38,8 +40,10 @@ class LedgerRoutes:
         await send_response(response, send)
 
     async def _route(self, request: Request) -> Response:
+        if (request.method, request.segments[1:]) == ("POST", ("import",)):
+            return await import_log(Passage(self._services, request))
         if request.method != "GET":
-            raise problem(405, "not-supported", "The ledger can only be read.")
+            raise problem(405, "not-supported", "The ledger can only be read, and take over logs of other systems.")
         match request.segments[1:]:
             case ("key",):
                 return Response(200, f"{self._services.ledger_key}\n".encode(), _TEXT)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from carekeep.fhir import format_instant
+from carekeep.fhir.documents import high_water_mark
 from carekeep.records import Stored
 
 Pairs = Sequence[tuple[str, str]]
@@ -20,7 +21,10 @@ def history_bundle(
     links = [{"relation": "self", "url": f"{base}?{urlencode(asked)}"}]
     if next_page is not None:
         links.append({"relation": "next", "url": f"{base}?{urlencode(next_page)}"})
-    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history", "link": links}
+    bundle: dict[str, Any] = {"resourceType": "Bundle"}
+    if labels := high_water_mark(version.resource for version in versions if version.labels and not version.deleted):
+        bundle["meta"] = {"security": labels}
+    bundle |= {"type": "history", "link": links}
     if versions:  # FHIR JSON has no empty arrays
         bundle["entry"] = [_version_entry(fhir_url, version) for version in versions]
     return orjson.dumps(bundle)

@@ -38,7 +38,8 @@ _OF_ALL_TYPES = (
     SearchParameterFacts("_list", "special"),
     SearchParameterFacts("_type", "special"),
 )
-_CHANGING = frozenset({"meta-add", "meta-delete"})
+_VIEW_READS = ("read", "search-type")  # of what is a view and no record: it has one version
+_OF_RECORDS = frozenset({"meta", "meta-add", "meta-delete"})
 _SECURITY = (
     "Send a bearer token. Every request is decided by Cedar policies on the person, the care relationship, the purpose "
     "of use (header X-Purpose-Of-Use) and the record's labels. Every access is in the ledger before the answer leaves; "
@@ -102,14 +103,14 @@ def authorization_facts(services: Services) -> AuthorizationFacts:
 def _resource(type_: str) -> ResourceCapability:
     return ResourceCapability(
         type=type_,
-        interactions=_READS if type_ in UNWRITABLE else (*_READS, *_WRITES),
+        interactions=_VIEW_READS if type_ in UNWRITABLE else (*_READS, *_WRITES),
         search_parameters=tuple(
             SearchParameterFacts(parameter.code, parameter.type, parameter.url)
             for parameter in search_parameters(type_).values()
             if parameter.answered
         ),
-        includes=("*", f"{type_}:*", *(f"{type_}:{code}" for code, _ in _references(type_))),
-        reverse_includes=_pointing_to().get(type_, ()),
+        includes=_includes(type_),
+        reverse_includes=() if type_ in UNWRITABLE else _pointing_to().get(type_, ()),
         conditional_create=type_ not in UNWRITABLE,
         conditional_update=type_ not in UNWRITABLE,
         conditional_delete=type_ not in UNWRITABLE,
@@ -117,6 +118,12 @@ def _resource(type_: str) -> ResourceCapability:
         supported_profiles=(f"{PROFILE}backport-subscription",) if type_ == "Subscription" else (),
         topics=tuple(topic.url for topic in TOPICS) if type_ == "Subscription" else (),
     )
+
+
+def _includes(type_: str) -> tuple[str, ...]:
+    if type_ in UNWRITABLE:
+        return ()
+    return ("*", f"{type_}:*", *(f"{type_}:{code}" for code, _ in _references(type_)))
 
 
 def _references(type_: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -129,7 +136,7 @@ def _references(type_: str) -> list[tuple[str, tuple[str, ...]]]:
 def _pointing_to() -> Mapping[str, tuple[str, ...]]:
     """By type, the parameters of others that refer to it."""
     found: dict[str, list[str]] = {}
-    for source in sorted(RESOURCE_TYPES):
+    for source in sorted(RESOURCE_TYPES - UNWRITABLE.keys()):
         for code, targets in _references(source):
             for target in targets:
                 found.setdefault(target, []).append(f"{source}:{code}")
@@ -140,5 +147,5 @@ def _operations(type_: str) -> tuple[OperationFacts, ...]:
     return tuple(
         OperationFacts(name, definition)
         for name, definition in operations_of(type_).items()
-        if type_ not in UNWRITABLE or name not in _CHANGING
+        if type_ not in UNWRITABLE or name not in _OF_RECORDS
     )

@@ -1,6 +1,6 @@
 """What is asked of a resource before it is written, beyond the base standard: its profiles, and that targets exist."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from carekeep.fhir import Issue
@@ -9,14 +9,16 @@ from carekeep.records import Stored
 from carekeep.web.fhir.bodies import return_preference
 from carekeep.web.passage import Passage, what_of
 from carekeep.web.problems import Problem
+from carekeep.web.writable import unenforceable
 
 Json = dict[str, Any]
 _MOST_ISSUES = 50
+_CONSENT, _NAMED = "Consent", "Consent.provision"
 
 
 async def demand_conformance(passage: Passage, resource: Json) -> None:
-    """Raises 422 with every error by the profiles that a valid resource claims."""
-    issues = await passage.services.profiles.breaches(resource)
+    """Raises 422 with every error by the profiles that a valid resource claims, and for what cannot be enforced."""
+    issues = [*unenforceable(resource), *await passage.services.profiles.breaches(resource)]
     if issues:
         raise Problem(422, *issues[:_MOST_ISSUES])
 
@@ -28,8 +30,16 @@ async def remarks(passage: Passage, stored: Stored) -> list[Issue]:
     return await passage.services.profiles.issues(stored.resource)
 
 
+def asks_of_targets(passage: Passage, written: Iterable[Stored | None]) -> bool:
+    """Whether some of these must refer to records that exist."""
+    existence = passage.services.profiles.strictness.existence
+    return any(stored is not None and (stored.type in existence or stored.type == _CONSENT) for stored in written)
+
+
 async def demand_targets(passage: Passage, written: Mapping[str, Sequence[Stored]]) -> None:
     """Raises 422 where a reference points to nothing, for the types of which the settings ask it.
+
+    Whom and what a consent names must always exist: a denial that names nobody would be ignored in silence.
 
     ``written`` are the versions of this change by their places in a Bundle ("" outside of one); what they create
     exists, what they delete does not. Whether a record exists is told to nobody who may not write the one that points
@@ -37,10 +47,19 @@ async def demand_targets(passage: Passage, written: Mapping[str, Sequence[Stored
     """
     existence = passage.services.profiles.strictness.existence
     new = [(at, stored) for at, several in written.items() for stored in several]
-    asking = [(at, stored) for at, stored in new if stored.type in existence and not stored.deleted]
+    asking = [
+        (at, stored)
+        for at, stored in new
+        if (stored.type in existence or stored.type == _CONSENT) and not stored.deleted
+    ]
     if not asking:
         return
-    found = [(at, stored, *each) for at, stored in asking for each in _references(passage, stored)]
+    found = [
+        (at, stored, *each)
+        for at, stored in asking
+        for each in _references(passage, stored)
+        if stored.type in existence or each[0].startswith(_NAMED)
+    ]
     here = {stored.reference: not stored.deleted for _, stored in new}
     outside = {target for *_, target in found if target not in here}
     there = {stored.reference async for stored in passage.services.vault.read_all(outside)} if outside else set()

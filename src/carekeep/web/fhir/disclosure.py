@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 import orjson
 
 from carekeep.access import Action, Decision, Target
+from carekeep.fhir import Query
 from carekeep.fhir.documents import high_water_mark, local_references
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.web.fhir.bodies import gone
+from carekeep.web.obligations import abide, may_match
 from carekeep.web.passage import Passage, together, what_of
 from carekeep.web.problems import problem
 
@@ -37,6 +39,7 @@ class Disclosure:
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
         self._verdicts: dict[Target, Decision] = {}
+        self._decided: dict[str, Decision] = {}
         self._shown: dict[str, Stored] = {}
         self._asked: list[Decision] = []
 
@@ -60,21 +63,29 @@ class Disclosure:
         target = passage.target_of(stored)
         self._verdicts[target] = await passage.demand(Action.READ, target, what=(what_of(stored),))
         self._asked.append(self._verdicts[target])
+        self._decided[stored.reference] = self._verdicts[target]
         if stored.deleted:
             self.show(stored)
             await self.record(f"{type_}/{id_}")
             raise gone(stored)
-        return stored
+        return abide(self._verdicts[target], stored)
 
-    async def permits(self, stored: Stored) -> bool:
-        """Whether the person may read a record. What one may not see is neither shown nor counted."""
-        return (await self.decision(stored)).permitted
+    async def shown(self, stored: Stored, query: Query | None = None) -> Stored | None:
+        """What the person may read of a record; None: nothing, or not as a match of this query.
+
+        What one may not see is neither shown nor counted.
+        """
+        decision = await self.decision(stored)
+        if not decision.permitted or (query is not None and not may_match(decision, query)):
+            return None
+        return abide(decision, stored)
 
     async def decision(self, stored: Stored) -> Decision:
         """The decision on reading a record; equal targets are decided once."""
         target = self._passage.target_of(stored)
         if target not in self._verdicts:
             self._verdicts[target] = await self._passage.judge(Action.READ, target)
+        self._decided[stored.reference] = self._verdicts[target]
         return self._verdicts[target]
 
     def show(self, *records: Stored) -> None:
@@ -105,13 +116,12 @@ class Disclosure:
             stored = await self._passage.services.vault.read(type_, id_)
         except (NotFound, Forgotten):
             return None
-        return None if stored.deleted or not await self.permits(stored) else stored
+        return None if stored.deleted else await self.shown(stored)
 
     async def record(self, query: str) -> None:
         """Make the entry of everything shown durable. ``query`` names the operation and its arguments."""
         shown = list(self._shown.values())
-        targets = dict.fromkeys(map(self._passage.target_of, shown))
-        decisions = [self._verdicts[target] for target in targets] or self._asked
+        decisions = [self._decided.get(each.reference) or await self.decision(each) for each in shown] or self._asked
         await self._passage.record(
             Action.READ,
             "permitted",

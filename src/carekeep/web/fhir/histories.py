@@ -22,7 +22,9 @@ from carekeep.web.fhir.bodies import check_format
 from carekeep.web.fhir.bundles import Pairs, history_bundle
 from carekeep.web.fhir.interactions import find
 from carekeep.web.http import Response, number
-from carekeep.web.passage import Passage, target_of, together, what_of
+from carekeep.web.labelling import past_target
+from carekeep.web.obligations import abide
+from carekeep.web.passage import Passage, together, what_of
 from carekeep.web.problems import problem
 
 MAX_COUNT: Final = 500
@@ -56,12 +58,12 @@ class _Chosen:
 
     async def offer(self, stored: Stored) -> bool:
         """Take a version if the person may see it; says whether it was taken."""
-        target = self._passage.target_of(stored)
+        target = past_target(self._passage, stored)
         if target not in self._verdicts:
             self._verdicts[target] = await self._passage.judge(Action.HISTORY, target)
         if not self._verdicts[target].permitted:
             return False
-        self.versions.append(stored)
+        self.versions.append(abide(self._verdicts[target], stored))
         return True
 
     @property
@@ -107,7 +109,7 @@ async def _demand_one(passage: Passage, chosen: _Chosen, newest: Stored) -> None
     """Raises 403, recorded, when the versions that were offered, or else the newest, are not for this person."""
     denial = chosen.denial()
     if denial is None:
-        await passage.demand(Action.HISTORY, target_of(newest), what=(what_of(newest),))
+        await passage.demand(Action.HISTORY, past_target(passage, newest), what=(what_of(newest),))
         return
     await passage.record(Action.HISTORY, "denied", decision=denial, what=(what_of(newest),), patients=newest.patients)
     raise denied(denial, passage.principal)

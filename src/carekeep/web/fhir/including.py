@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carekeep.fhir import Include
+from carekeep.fhir import Include, Query
 from carekeep.records import Stored
 from carekeep.web.fhir.sight import Sight
 from carekeep.web.passage import Passage
@@ -53,16 +53,17 @@ class _Collector:
         here = [stored.reference for stored in found]
         for query in (query for rule in rules if rule.reverse for query in rule.comes_from(here)):
             async for stored in vault.search_all(query, patients):
-                await self._take(stored)
+                await self._take(stored, query)
                 if self.cut:
                     break
         return self.records[before:]
 
-    async def _take(self, stored: Stored) -> None:
+    async def _take(self, stored: Stored, query: Query | None = None) -> None:
         if stored.reference in self._met:
             return
         self._met.add(stored.reference)
-        if await self._sight.permits(stored):
+        shown = await self._sight.shown(stored, query)
+        if shown is not None:
             self.cut = len(self.records) == MOST_INCLUDED
             if not self.cut:
-                self.records.append(stored)
+                self.records.append(shown)

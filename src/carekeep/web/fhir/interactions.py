@@ -15,6 +15,8 @@ from carekeep.web.fhir.patches import read_patch
 from carekeep.web.fhir.submitted import read_submitted
 from carekeep.web.fhir.writing import Operation, carry_out, check_writable
 from carekeep.web.http import Response, number
+from carekeep.web.labelling import past_target
+from carekeep.web.obligations import abide
 from carekeep.web.passage import Passage, target_of, what_of
 from carekeep.web.problems import problem
 
@@ -54,10 +56,12 @@ async def _release(passage: Passage, action: Action, stored: Stored) -> Response
     A 304 has its entry too: it tells that the record is there, and is as the client knows it.
     """
     what = (what_of(stored),)
-    decision = await passage.demand(action, target_of(stored), what=what)
+    target = past_target(passage, stored) if action is Action.VREAD else target_of(stored)
+    decision = await passage.demand(action, target, what=what)
     await passage.record(action, "permitted", decision=decision, what=what, patients=stored.patients)
     if stored.deleted:
         raise gone(stored)
+    stored = abide(decision, stored)
     if is_known(passage.request, stored):
         return Response(304, headers=version_headers(stored))
     if stored.type == "Binary" and wants_content(passage.request):
@@ -107,6 +111,7 @@ async def patch(passage: Passage, type_: str, id_: str) -> Response:
 async def delete(passage: Passage, type_: str, id_: str) -> Response:
     """A last version without content."""
     await passage.authenticate(Action.DELETE)
+    check_writable(type_)
     if_version = expected_version(passage.request.header(b"if-match"))
     (outcome,) = await carry_out(passage, Action.DELETE, [Operation(type_, id_, None, if_version=if_version)])
     return Response(204, headers=version_headers(outcome.stored) if outcome.stored else ())

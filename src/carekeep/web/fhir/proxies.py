@@ -5,7 +5,7 @@ to the same patients, is sealed under their key, and carries the same security l
 written; who moves or relabels the context writes the Binary again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from carekeep.access import Action
@@ -19,11 +19,14 @@ _WHERE = "Binary.securityContext"
 
 
 class Proxies:
-    """Finds security contexts for one unit of changes: among its own resources first, then in the store."""
+    """Finds security contexts for one unit of changes: among its own resources first, then in the store.
+
+    ``own`` gives the resource of the unit that has a reference, with its labels.
+    """
 
     __slots__ = ("_own", "_passage")
 
-    def __init__(self, passage: Passage, own: Sequence[Json | None]) -> None:
+    def __init__(self, passage: Passage, own: Callable[[str], Json | None]) -> None:
         self._passage = passage
         self._own = own
 
@@ -44,9 +47,9 @@ class Proxies:
 
     async def _context(self, reference: str) -> tuple[tuple[str, ...], list[Json]]:
         type_, _, id_ = reference.partition("/_history/")[0].partition("/")
-        for own in self._own:
-            if own is not None and (own["resourceType"], own.get("id")) == (type_, id_):
-                return patients_of(own), own.get("meta", {}).get("security", [])
+        own = self._own(f"{type_}/{id_}")
+        if own is not None:
+            return patients_of(own), own.get("meta", {}).get("security", [])
         try:
             stored = await self._passage.services.vault.read(type_, id_)
         except (NotFound, Forgotten):

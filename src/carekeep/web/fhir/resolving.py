@@ -66,17 +66,19 @@ class Resolver:
         count = 0
         patients = await self._passage.patients_in_sight()
         async for stored in self._passage.services.vault.search_all(query, patients):
-            if await self._verdicts.permits(stored):
+            shown = await self._verdicts.shown(stored, query)
+            if shown is not None:
                 count += 1
                 if count > _MOST_MATCHES:
                     raise _too_costly(name, _MOST_MATCHES)
-                yield stored
+                yield shown
 
     async def _entries(self, link: Listed) -> frozenset[str]:
         """The entries of a List that the person may read; of another there is nothing."""
         async for stored in self._passage.services.vault.read_all([f"List/{link.list_id}"]):
-            if await self._verdicts.permits(stored):
-                entries = [each for each in stored.resource.get("entry", ()) if not each.get("deleted", False)]
+            shown = await self._verdicts.shown(stored)
+            if shown is not None:
+                entries = [each for each in shown.resource.get("entry", ()) if not each.get("deleted", False)]
                 return frozenset(each["item"]["reference"] for each in entries if "reference" in each["item"])
         return frozenset()
 

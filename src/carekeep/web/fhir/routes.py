@@ -3,12 +3,14 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 
 from carekeep.storage import StorageError
 from carekeep.web.fhir import conditional, histories, interactions, searching
 from carekeep.web.fhir.asked import Where
+from carekeep.web.fhir.auditing import AUDIT_EVENT, audit_event, audit_events, audit_events_by_post
 from carekeep.web.fhir.binaries import wants_content
 from carekeep.web.fhir.bodies import check_accept, known_type
 from carekeep.web.fhir.capability import Capability, authorization_facts
@@ -78,6 +80,8 @@ class FhirRoutes:
                 if request.method == "GET":
                     return await searching.search(passage, Where(""))
                 return await bundle(passage, self._route)
+            case ("AuditEvent", *_) | ("Patient", _, "AuditEvent", *_) if (found := _audit(request)) is not None:
+                return await found(passage)
             case (*place, "_search"):
                 only(request, "POST")
                 return await searching.search_by_post(passage, _searched(place))
@@ -107,6 +111,22 @@ class FhirRoutes:
     async def _on_record(self, passage: Passage, request: Request, type_: str, id_: str) -> Response:
         only(request, *_ON_RECORD)
         return await _ON_RECORD[request.method](passage, type_, id_)
+
+
+def _audit(request: Request) -> Callable[[Passage], Awaitable[Response]] | None:
+    """How AuditEvents are read, which are not records but views of the ledger. None: the path is of another kind."""
+    match (request.method, *request.segments[1:]):
+        case ("GET", type_) if type_ == AUDIT_EVENT:
+            return audit_events
+        case ("POST", _, "_search"):
+            return audit_events_by_post
+        case ("GET", type_, id_) if type_ == AUDIT_EVENT and id_[:1] not in "_$":
+            return partial(audit_event, event_id=checked_id(id_))
+        case ("GET", "Patient", id_, _):
+            return partial(audit_events, patient=checked_id(id_))
+        case ("POST", "Patient", id_, _, "_search"):
+            return partial(audit_events_by_post, patient=checked_id(id_))
+    return None
 
 
 _LEVELS: tuple[Level, ...] = ("system", "type", "instance")

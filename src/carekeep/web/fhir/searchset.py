@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from carekeep.access.labelling import notice_for_labels
 from carekeep.fhir import Issue, Query, dump_json, operation_outcome, summarised, with_elements
 from carekeep.fhir.documents import high_water_mark
 from carekeep.records import Stored
@@ -41,7 +42,7 @@ def searchset(passage: Passage, asked: Asked, found: Found) -> bytes:
         *(_entry(passage, stored, "match", _shaped(asked.first, stored)) for stored in found.matches),
         *(_entry(passage, stored, "include", _summary(asked.first, stored)) for stored in found.included.records),
     ]
-    issues = _remarks(asked, found)
+    issues = [*_remarks(asked, found), *_notices(passage, shown)]
     if issues:
         entries.append({"resource": operation_outcome(issues), "search": {"mode": "outcome"}})
     if entries:  # FHIR JSON has no empty arrays
@@ -82,6 +83,13 @@ def _remarks(asked: Asked, found: Found) -> list[Issue]:
         )
         issues.append(Issue("warning", "not-supported", "", says))
     return issues
+
+
+def _notices(passage: Passage, shown: Sequence[Stored]) -> list[Issue]:
+    """What must be said with records that an app takes along (42 CFR 2.32)."""
+    labels = (label for stored in shown for label in stored.labels)
+    notice = notice_for_labels(labels) if passage.principal.delegation is not None else None
+    return [] if notice is None else [Issue("information", "informational", "", f"{notice.text} ({notice.law})")]
 
 
 def _links(passage: Passage, asked: Asked, following: Mark | None) -> list[Json]:

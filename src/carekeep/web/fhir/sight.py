@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from carekeep.access import ANYTHING, Action, Decision, Target
 from carekeep.fhir import Query
-from carekeep.records import Position, Stored
+from carekeep.records import Page, Position, Stored
 from carekeep.web.denials import denied
 from carekeep.web.fhir.resolving import Resolver
 from carekeep.web.fhir.verdicts import Verdicts
@@ -13,6 +13,7 @@ from carekeep.web.passage import Passage
 from carekeep.web.problems import problem
 
 _MOST_SORTED = 10_000
+_LOOK_AHEAD = 50
 Values = tuple[int | str | list[str] | None, ...]
 
 
@@ -73,9 +74,13 @@ class Sight:
         """The decisions that permitted what was seen until now."""
         return [*self._asked, *self._verdicts.decisions]
 
-    async def permits(self, stored: Stored) -> bool:
-        """Whether the person may read a record."""
-        return await self._verdicts.permits(stored)
+    async def shown(self, stored: Stored, query: Query | None = None) -> Stored | None:
+        """What the person may read of a record that comes along with matches; None: nothing."""
+        return await self._verdicts.shown(stored, query)
+
+    async def _match(self, stored: Stored) -> Stored | None:
+        """What the person may read of a match; None: nothing, or not as a match of what was asked."""
+        return await self._verdicts.shown(stored, self._by_type[stored.type])
 
     async def page(self, after: Mark | None) -> tuple[list[Stored], Mark | None]:
         """The next matches, at most as many as the query asks for, and where the page after them begins."""
@@ -89,10 +94,23 @@ class Sight:
             found = await self._passage.services.vault.search(
                 self.queries, self.patients, after=position, limit=missing
             )
-            seen.extend([stored for stored in found.matches if await self.permits(stored)])
+            shown = [await self._match(stored) for stored in found.matches]
+            seen.extend([each for each in shown if each is not None])
             position = found.next
             if position is None or len(seen) == control.count:
-                return seen, position
+                return seen, position if await self._goes_on(found) else None
+
+    async def _goes_on(self, page: Page) -> bool:
+        """Whether the person may see anything after a page: a link to a page of nothing tells of what is hidden."""
+        if page.following is not None and await self._match(page.following) is not None:
+            return True
+        while page.next is not None:
+            search = self._passage.services.vault.search
+            page = await search(self.queries, self.patients, after=page.next, limit=_LOOK_AHEAD)
+            for stored in page.matches:
+                if await self._match(stored) is not None:
+                    return True
+        return False
 
     async def _sorted_page(self, after: Mark | None) -> tuple[list[Stored], Mark | None]:
         """A page of everything in order, from the first match that comes after the last one of the page before."""
@@ -109,8 +127,9 @@ class Sight:
         if self._sorted is None:
             found: list[Stored] = []
             async for stored in self._passage.services.vault.search_all(self.queries, self.patients):
-                if await self.permits(stored):
-                    found.append(stored)
+                shown = await self._match(stored)
+                if shown is not None:
+                    found.append(shown)
                 if len(found) > _MOST_SORTED:
                     raise problem(
                         400, "too-costly", f"More than {_MOST_SORTED:,} matches are not sorted.", "http._sort"
@@ -131,7 +150,7 @@ class Sight:
             return len(self._sorted)
         count = 0
         async for stored in self._passage.services.vault.search_all(self.queries, self.patients):
-            count += await self.permits(stored)
+            count += await self._match(stored) is not None
         return count
 
 

@@ -109,8 +109,9 @@ class Terminology:
         async for stored in self._passage.services.vault.search_all(query, _NOBODY):
             if canonical.version not in {None, stored.resource.get("version")}:
                 continue
-            if await self.disclosure.permits(stored) and (best is None or _rank(stored) > _rank(best)):
-                best = stored
+            shown = await self.disclosure.shown(stored, query)
+            if shown is not None and (best is None or _rank(shown) > _rank(best)):
+                best = shown
         if best is not None:
             self.disclosure.show(best)
         return best

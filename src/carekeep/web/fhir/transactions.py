@@ -39,6 +39,7 @@ from carekeep.web.fhir.previews import check_reads
 from carekeep.web.fhir.settling import Job, Resolved, Settlement
 from carekeep.web.fhir.writing import Operation, Outcome, Plan, carry_out_plan
 from carekeep.web.http import Response
+from carekeep.web.labelling import mark_of
 from carekeep.web.passage import Passage
 from carekeep.web.problems import Problem, problem
 
@@ -58,7 +59,10 @@ async def bundle(passage: Passage, route: Route) -> Response:
         responses = await each_alone(passage, route, asked.entries)
     else:
         responses = await _all_or_nothing(passage, route, asked)
-    return Response(200, dump_json(response_bundle(asked.kind, responses)))
+    answer = response_bundle(asked.kind, responses)
+    if labels := mark_of([response.resource for response in responses if response.resource is not None]):
+        answer = {"resourceType": "Bundle", "meta": {"security": labels}, **answer}
+    return Response(200, dump_json(answer))
 
 
 async def _all_or_nothing(passage: Passage, route: Route, asked: RequestBundle) -> list[EntryResponse]:

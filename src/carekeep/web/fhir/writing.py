@@ -1,7 +1,7 @@
 """Changes to records: decided one by one, made durable together with their one ledger entry."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +11,12 @@ from carekeep.fhir.patch import Patch
 from carekeep.records import Draft, NotFound, Place, Stored
 from carekeep.storage import Conflict, Prepared, bump
 from carekeep.web.fhir.bodies import gone
-from carekeep.web.fhir.conforming import demand_conformance, demand_targets
+from carekeep.web.fhir.conforming import asks_of_targets, demand_conformance, demand_targets
+from carekeep.web.fhir.consenting import demand_own_terms
 from carekeep.web.fhir.patches import patched
+from carekeep.web.fhir.provenances import of_emergency
 from carekeep.web.fhir.proxies import Proxies
+from carekeep.web.labelling import Labels
 from carekeep.web.passage import Passage, target_of, together, what_of
 from carekeep.web.problems import Problem, as_problem, problem
 from carekeep.web.subscriptions.keeping import kept, released
@@ -30,7 +33,8 @@ class Operation:
     ``creates`` says that the record must be new, ``first`` that it must have no current version (If-None-Match on a
     write); else it is an update, which may create under the client's id. ``id`` is never missing: creates get theirs
     before. ``found_version`` is the version that a condition found: if it is current no more, the condition may be true
-    no more. ``at`` is the place in a Bundle that issues name.
+    no more. ``at`` is the place in a Bundle that issues name. ``asks`` is what is decided in the place of CREATE and
+    UPDATE: an action that permits less, and is asked only by code that keeps to its own rules.
     """
 
     type: str
@@ -42,6 +46,7 @@ class Operation:
     patch: Patch | None = None
     found_version: int | None = None
     at: str = ""
+    asks: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,15 @@ class Plan:
     query: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What the operations of one attempt share."""
+
+    draft: Draft
+    labels: Labels
+    proxies: Proxies
+
+
 async def carry_out(passage: Passage, action: str, operations: Sequence[Operation]) -> list[Outcome]:
     """Decide on every operation and commit all of them, or raise and leave nothing.
 
@@ -104,12 +118,11 @@ async def carry_out_plan(passage: Passage, action: str, make_plan: Callable[[], 
 
 async def _apply_all(passage: Passage, draft: Draft, operations: Sequence[Operation | Outcome]) -> list[Outcome]:
     operations = [_at_home(passage, each) for each in operations]
-    proxies = Proxies(passage, [each.resource for each in operations if isinstance(each, Operation)])
+    labels = Labels.of(passage, _own(operations))
+    context = _Context(draft, labels, Proxies(passage, labels.own))
     outcomes: list[Outcome] = []
     for operation in operations:
-        outcomes.append(
-            operation if isinstance(operation, Outcome) else await _apply(passage, draft, proxies, operation)
-        )
+        outcomes.append(operation if isinstance(operation, Outcome) else await _apply(passage, context, operation))
         if not len(outcomes) % _AT_A_STRETCH:
             await asyncio.sleep(0)
     await _check_targets(passage, operations, outcomes)
@@ -124,11 +137,18 @@ def _at_home(passage: Passage, operation: Operation | Outcome) -> Operation | Ou
     return operation if resource is operation.resource else replace(operation, resource=resource)
 
 
+def _own(operations: Sequence[Operation | Outcome]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is written in whole, by the references that it will have."""
+    for each in operations:
+        if isinstance(each, Operation) and each.resource is not None:
+            yield f"{each.type}/{each.id}", each.resource
+
+
 async def _check_targets(
     passage: Passage, operations: Sequence[Operation | Outcome], outcomes: Sequence[Outcome]
 ) -> None:
     """Raises 422 where a reference must lead somewhere and does not. After the decisions: it tells what exists."""
-    if not passage.services.profiles.strictness.existence:
+    if not asks_of_targets(passage, (each.stored for each in outcomes)):
         return
     written: dict[str, list[Stored]] = {}
     for operation, outcome in zip(operations, outcomes, strict=True):
@@ -142,7 +162,8 @@ async def _commit(passage: Passage, action: str, draft: Draft, plan: Plan, outco
     touched = [outcome.stored for outcome in outcomes if outcome.stored is not None]
     topics = topics_of(outcome.stored.type for outcome in outcomes if outcome.changed and outcome.stored is not None)
     prepared += [Prepared(None, (bump(topic),)) for topic in topics]
-    disclosed = list({(stored.reference, stored.version): stored for stored in (*touched, *plan.seen)}.values())
+    told = (*touched, *draft.stored, *plan.seen)
+    disclosed = list({(stored.reference, stored.version): stored for stored in told}.values())
     await passage.record(
         action,
         "permitted",
@@ -156,10 +177,10 @@ async def _commit(passage: Passage, action: str, draft: Draft, plan: Plan, outco
         passage.services.generations.changed(topic)
 
 
-async def _apply(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation) -> Outcome:
+async def _apply(passage: Passage, context: _Context, operation: Operation) -> Outcome:
     """Draft one operation. Of a Bundle, whatever goes wrong says which entry it is about."""
     try:
-        return await _draft(passage, draft, proxies, operation)
+        return await _draft(passage, context, operation)
     except Exception as error:
         found = as_problem(error) if operation.at and not isinstance(error, Conflict) else None
         if found is None:
@@ -174,56 +195,63 @@ def _below(at: str, expression: str) -> str:
     return f"{at}.resource.{rest}" if rest else at
 
 
-async def _draft(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation) -> Outcome:
+async def _draft(passage: Passage, context: _Context, operation: Operation) -> Outcome:
     if operation.patch is not None:
-        return await _patch(passage, draft, proxies, operation, operation.patch)
+        return await _patch(passage, context, operation, operation.patch)
     if operation.resource is None:
-        return await _delete(passage, draft, operation)
+        return await _delete(passage, context.draft, operation)
     check_writable(operation.type)
     if operation.creates:
-        return await _create(passage, draft, proxies, operation, operation.resource)
+        return await _create(passage, context, operation, operation.resource)
     try:
         found = await passage.services.vault.locate(operation.type, operation.id)
     except NotFound:
         if operation.if_version is not None:
             missing = f"There is no {operation.type}/{operation.id} to match If-Match."
             raise problem(412, "conflict", missing) from None
-        return await _create(passage, draft, proxies, operation, operation.resource)
-    return await _update(passage, draft, proxies, operation, operation.resource, found)
+        return await _create(passage, context, operation, operation.resource)
+    return await _update(passage, context, operation, operation.resource, found)
 
 
-async def _create(
-    passage: Passage, draft: Draft, proxies: Proxies, operation: Operation, resource: dict[str, Any]
-) -> Outcome:
-    resource, owners = await proxies.apply({**resource, "id": operation.id})
+async def _create(passage: Passage, context: _Context, operation: Operation, resource: dict[str, Any]) -> Outcome:
+    resource = await context.labels.apply({**resource, "id": operation.id})
+    resource, owners = await context.proxies.apply(resource)
     resource, beside = await kept(passage, resource, None)
-    decision = await passage.demand(Action.CREATE, target_of_resource(resource, owners))
+    decision = await passage.demand(operation.asks or Action.CREATE, target_of_resource(resource, owners))
+    await demand_own_terms(passage, Action.CREATE, resource, None)
     await demand_conformance(passage, resource)
-    return Outcome(await draft.create(resource, operation.id, owners), decision, created=True, beside=beside)
+    stored = await context.draft.create(resource, operation.id, owners)
+    provenance = of_emergency(passage, stored, decision)
+    if provenance is not None:
+        await context.draft.create(provenance, provenance["id"], stored.patients)
+    return Outcome(stored, decision, created=True, beside=beside)
 
 
 async def _update(
     passage: Passage,
-    draft: Draft,
-    proxies: Proxies,
+    context: _Context,
     operation: Operation,
     resource: dict[str, Any],
     found: tuple[Stored, Place],
 ) -> Outcome:
     current, place = found
-    await passage.demand(Action.UPDATE, target_of(current), what=(what_of(current),))
-    resource, owners = await proxies.apply(resource)
+    action = operation.asks or Action.UPDATE
+    await passage.demand(action, target_of(current), what=(what_of(current),))
+    await _demand_whole(passage, current)
+    resource = await context.labels.apply(resource)
+    resource, owners = await context.proxies.apply(resource)
     resource, beside = await kept(passage, resource, current)
-    decision = await passage.demand(Action.UPDATE, target_of_resource(resource, owners))
+    decision = await passage.demand(action, target_of_resource(resource, owners))
+    await demand_own_terms(passage, Action.UPDATE, resource, current)
     await demand_conformance(passage, resource)
     _check_version(operation, current)
     if operation.first and not current.deleted:
         raise problem(412, "conflict", f"{current.reference} exists already; the request asks that it does not.")
-    stored = await draft.update(resource, current, place, owners)
+    stored = await context.draft.update(resource, current, place, owners)
     return Outcome(stored, decision, created=current.deleted, beside=beside)
 
 
-async def _patch(passage: Passage, draft: Draft, proxies: Proxies, operation: Operation, patch: Patch) -> Outcome:
+async def _patch(passage: Passage, context: _Context, operation: Operation, patch: Patch) -> Outcome:
     check_writable(operation.type)
     found = await passage.services.vault.locate(operation.type, operation.id)
     current = found[0]
@@ -234,7 +262,7 @@ async def _patch(passage: Passage, draft: Draft, proxies: Proxies, operation: Op
     _check_version(operation, current)
     lenient = passage.services.profiles.strictness.is_lenient(operation.type)
     resource = relative_references(patched(current, patch, lenient=lenient), passage.services.fhir_url)
-    return await _update(passage, draft, proxies, operation, resource, found)
+    return await _update(passage, context, operation, resource, found)
 
 
 async def _delete(passage: Passage, draft: Draft, operation: Operation) -> Outcome:
@@ -244,10 +272,20 @@ async def _delete(passage: Passage, draft: Draft, operation: Operation) -> Outco
     except NotFound:
         return Outcome(None, await passage.demand(Action.DELETE, Target(operation.type, (), ())))
     decision = await passage.demand(Action.DELETE, target_of(current), what=(what_of(current),))
+    await demand_own_terms(passage, Action.DELETE, None, current)
     _check_version(operation, current)
     if current.deleted:
         return Outcome(None, decision)
     return Outcome(await draft.delete(current, place), decision, beside=await released(passage, current))
+
+
+async def _demand_whole(passage: Passage, current: Stored) -> None:
+    """Raises 403, recorded, when the person reads but a part: they would write back less, or be shown more."""
+    decision = await passage.judge(Action.READ, target_of(current))
+    if decision.permitted and decision.obligations is not None:
+        what = (what_of(current),)
+        await passage.record(Action.UPDATE, "denied", decision=decision, what=what, patients=current.patients)
+        raise problem(403, "forbidden", "You see but a part of this record, so you cannot change it.")
 
 
 def _check_version(operation: Operation, current: Stored) -> None:

@@ -83,7 +83,8 @@ class AuthorizationRequest:
     def needs_patient(self, account: Account) -> bool:
         """Whether the person must choose a patient: neither a chart nor the account says whose records are meant."""
         is_open = self.launch is not None and self.launch.context.patient is not None
-        return not is_open and account.kind is not Kind.PATIENT and self.is_about_patient
+        has_own = account.kind is Kind.PATIENT and not account.is_related_person
+        return not is_open and not has_own and self.is_about_patient
 
     @property
     def is_about_patient(self) -> bool:
@@ -276,10 +277,13 @@ def _known(text: str) -> Scopes:
 
 
 def _context(request: AuthorizationRequest, account: Account, chosen: Context) -> Context:
-    """Whose records, and which visit: patients have their own, a chart what was open, else what was chosen."""
+    """Whose records, and which visit: patients have their own, a chart what was open, else what was chosen.
+
+    Who acts for a patient chooses, among the one whose consent names them.
+    """
     if not request.is_about_patient and request.launch is None:
         return Context()
-    if account.kind is Kind.PATIENT:
+    if account.kind is Kind.PATIENT and not account.is_related_person:
         return Context(patient=(account.fhir_user or "").removeprefix("Patient/"))
     if request.launch is not None and request.launch.context.patient is not None:
         return request.launch.context

@@ -82,6 +82,7 @@ def prepare_token(services: Services, caller: Caller, issue: Issue) -> Prepared[
             encounter=context.encounter,
             via=issue.via or client.organization,
             purpose=issue.purpose,
+            outside=None if client.first_party else True,
         ),
         device=issue.sign_in.device,
         parent=issue.parent,

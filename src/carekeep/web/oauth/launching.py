@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from carekeep.access import Action, Target
+from carekeep.access import ANYTHING, Action, Target
 from carekeep.identity import Kind
 from carekeep.identity.apps.grant import Context
 from carekeep.identity.apps.launches import LIFETIME_MS
@@ -44,7 +44,7 @@ async def launch(asked: Asked) -> Response:
         await passage.record(Action.LAUNCH, "denied", reason="no such app to be started from a chart")
         raise problem(404, "not-found", "No app of this client_id can be started from a chart.")
     patient = start.context.patient or ""
-    decision = await passage.demand(Action.READ, Target("Patient", (patient,)))
+    decision = await passage.demand(Action.READ, Target("Patient", (patient,), (), ANYTHING))
     prepared = services.apps.launches.prepare_start(client.id, principal.account_id, start.context)
     reason = f"the client {client.id} was started from the chart"
     await passage.record(

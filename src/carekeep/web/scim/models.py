@@ -55,7 +55,7 @@ class InRecords(Extension):
     __schema__ = URN("urn:carekeep:params:scim:schemas:1.0:User")
 
     fhir_user: Annotated[str | None, CaseExact.true, Uniqueness.server] = None
-    """Practitioner/… or Patient/…, what the person is in the records; needed for practitioners and patients."""
+    """Practitioner/…, Patient/… or RelatedPerson/…: who it is in the records; needed for practitioners and patients."""
 
 
 class User(Resource[AnyExtension]):

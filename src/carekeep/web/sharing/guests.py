@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 
 from carekeep.access import Action, Decision, Target, owner_label
-from carekeep.access.sharing import Extent, Guest, GuestOrder, GuestRefused, Invited, Plan
+from carekeep.access.sharing import Extent, Guest, GuestOrder, GuestRefused, Invited, LetIn, Plan
 from carekeep.access.sharing.guest import MOST_TYPES
 from carekeep.access.sharing.second_look import domain_of, names
 from carekeep.audit import Agent
+from carekeep.identity.apps.own import PORTAL
 from carekeep.storage import Conflict
 from carekeep.web.http import Receive, Response, Scope, Send
 from carekeep.web.outgoing.mailing import MailFailed
@@ -19,7 +20,7 @@ from carekeep.web.plain_json import Given, id_of, read_object, retried, serve, t
 from carekeep.web.problems import problem
 from carekeep.web.services import Services
 from carekeep.web.sharing.letters import invitation_letter
-from carekeep.web.sharing.looking import look, subject_of
+from carekeep.web.sharing.looking import Look, look, subject_of
 from carekeep.web.sharing.pacing import Pace
 
 PROVE = "access:guest:prove"
@@ -44,12 +45,12 @@ class GuestRoutes:
             case ("GET", ()):
                 return await _list(passage)
             case ("POST", ()):
-                return await _invite(passage)
+                return await _invited(passage)
             case ("POST", ("prove",)):
                 self._pace.take(passage.request.address)
                 return await _prove(passage)
             case ("DELETE", (id_,)):
-                return await _end(passage, id_)
+                return await end(passage, id_)
         raise problem(404, "not-found", "There is nothing at this URL.")
 
 
@@ -69,10 +70,23 @@ async def _list(passage: Passage) -> Response:
     return told({"guests": [_facts(guest, now) for guest in found]})
 
 
-async def _invite(passage: Passage) -> Response:
+async def _invited(passage: Passage) -> Response:
     """The code is in this answer and never again; without a mail relay, the invitation is too."""
     await passage.authenticate(Action.GUEST_MANAGE)
-    given = await read_object(passage.request)
+    made = await invite(passage, await read_object(passage.request))
+    if isinstance(made, Look):
+        return made.answer
+    facts = {**_facts(made.guest, passage.services.clock()), "code": made.code.reveal_text()}
+    if passage.services.post is None:
+        facts["invitation"] = made.invitation.reveal_text()
+    return told(facts, 201)
+
+
+async def invite(passage: Passage, given: Given) -> Invited | Look:
+    """Whom ``given`` names is invited, and told by mail where there is a relay; or what is asked first.
+
+    Raises Problem: 400, 403, 422, and 502 when the relay did not take the letter, so that nobody is invited.
+    """
     patient = _patient(passage, given.text("patient", 64, ""))
     decision = await passage.demand(Action.GUEST_MANAGE, Target("Patient", (patient,)))
     subject = await subject_of(passage, patient)
@@ -95,8 +109,8 @@ async def _invite(passage: Passage) -> Response:
         message=message,
     )
     looked = await look(passage, Action.GUEST_MANAGE, decision, subject, plan, given.text("confirmation", 200, ""))
-    if looked.answer is not None:
-        return looked.answer
+    if looked.questions:
+        return looked
     services = passage.services
     try:
         prepared = await services.sharing.guests.prepare_invite(
@@ -113,17 +127,16 @@ async def _invite(passage: Passage) -> Response:
         patients=(patient,),
         query=f"guest {guest.id} was invited: {guest.recipient}{looked.note}",
     )
-    return await _handed_over(passage, prepared.value, message, decision)
+    await _mail(passage, prepared.value, message, decision)
+    return prepared.value
 
 
-async def _handed_over(passage: Passage, invited: Invited, message: str, decision: Decision) -> Response:
-    """By mail, or to the inviter. A letter that the relay does not take ends the invitation."""
+async def _mail(passage: Passage, invited: Invited, message: str, decision: Decision) -> None:
+    """Where there is a relay. A letter that it does not take ends the invitation."""
     guest, services = invited.guest, passage.services
-    facts = {**_facts(guest, services.clock()), "code": invited.code.reveal_text()}
     if services.post is None:
-        return told({**facts, "invitation": invited.invitation.reveal_text()}, 201)
-    base = services.fhir_url.removesuffix("/fhir")
-    letter = invitation_letter(guest, passage.principal.name, invited.invitation.reveal_text(), base, message)
+        return
+    letter = invitation_letter(guest, passage.principal.name, invitation_link(services, invited), message)
     try:
         await services.post.send(letter)
     except MailFailed as failed:
@@ -136,22 +149,43 @@ async def _handed_over(passage: Passage, invited: Invited, message: str, decisio
             query=f"guest {guest.id} was ended: {failed}",
         )
         raise problem(502, "transient", f"{failed} Nobody was invited; try again, or tell the administrator.") from None
-    return told(facts, 201)
+
+
+def invitation_link(services: Services, invited: Invited) -> str:
+    """Where the invitation is taken up. The secret stands after the ``#``, which browsers send to no server."""
+    origin = next(site.origin for site in services.own_sites if site.name == PORTAL)
+    return f"{origin}/guest#{invited.invitation.reveal_text()}"
 
 
 async def _prove(passage: Passage) -> Response:
-    """The invitation and the code for a token, once. What is wrong with them is for the ledger."""
     given = await read_object(passage.request)
-    invitation, code = given.text("invitation", 100, ""), given.text("code", 20, "").replace(" ", "")
+    let_in = await prove(passage, given.text("invitation", 300, ""), given.text("code", 20, ""))
+    guest, now = let_in.guest, passage.services.clock()
+    facts = {
+        "access_token": let_in.token.reveal_text(),
+        "token_type": "Bearer",
+        "expires_in": (guest.expires_ms - now) // 1000,
+        "scope": guest.scopes,
+        "patient": guest.patient,
+        "fhir": passage.services.fhir_url,
+    }
+    return told(facts)
+
+
+async def prove(passage: Passage, invitation: str, code: str) -> LetIn:
+    """The invitation, or the link that holds it, and the code for a token, once.
+
+    Raises 401; what is wrong with them is for the ledger.
+    """
+    invitation = invitation.strip().rpartition("#")[2]
     passage.agent = Agent(account="", role="guest", address=passage.request.address)
     guests = passage.services.sharing.guests
     guest = await guests.invited(invitation)
     if guest is None or not await guests.count_try(guest):
         raise await _refused(passage, "no such invitation, or it is over", guest)
-    prepared = await guests.prepare_prove(guest, code)
+    prepared = await guests.prepare_prove(guest, code.replace(" ", ""))
     if prepared is None:
         raise await _refused(passage, "wrong code", guest)
-    let_in = prepared.value
     passage.agent = Agent(account=guest.id, role="guest", address=passage.request.address)
     try:
         await passage.record(
@@ -164,16 +198,7 @@ async def _prove(passage: Passage) -> Response:
         )
     except Conflict:
         raise await _refused(passage, "taken up or ended at this moment", guest) from None
-    now = passage.services.clock()
-    facts = {
-        "access_token": let_in.token.reveal_text(),
-        "token_type": "Bearer",
-        "expires_in": (let_in.guest.expires_ms - now) // 1000,
-        "scope": let_in.guest.scopes,
-        "patient": guest.patient,
-        "fhir": passage.services.fhir_url,
-    }
-    return told(facts)
+    return prepared.value
 
 
 async def _refused(passage: Passage, reason: str, guest: Guest | None) -> Exception:
@@ -183,7 +208,8 @@ async def _refused(passage: Passage, reason: str, guest: Guest | None) -> Except
     return problem(401, "login", "The invitation and the code do not fit, or were used, or their time is over.")
 
 
-async def _end(passage: Passage, id_: str) -> Response:
+async def end(passage: Passage, id_: str) -> Response:
+    """The end of a guest's access, or of an invitation, at once and everywhere. Raises 404."""
     await passage.authenticate(Action.GUEST_MANAGE)
 
     async def once() -> Response:

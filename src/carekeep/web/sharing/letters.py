@@ -5,16 +5,18 @@ from carekeep.fhir import format_instant
 from carekeep.web.outgoing.mailing import Letter
 
 
-def invitation_letter(guest: Guest, inviter: str, invitation: str, base_url: str, message: str) -> Letter:
-    """The letter to somebody who is invited. ``message``: what the inviter writes; looked at before it comes here."""
+def invitation_letter(guest: Guest, inviter: str, link: str, message: str) -> Letter:
+    """The letter to somebody who is invited. ``link``: where they take it up.
+
+    ``message``: what the inviter writes; looked at before it comes here.
+    """
     lines = [
         f"Dear {guest.name},",
         "",
         f"{inviter} invites you to read records of a patient, until {format_instant(guest.ends_ms)}.",
         *(["", message] if message else []),
         "",
-        f"Server:     {base_url}",
-        f"Invitation: {invitation}",
+        f"Open this link: {link}",
         "",
         "You need a code of six digits as well. Ask whoever invited you for it, by telephone: it is in no letter.",
         "The invitation can be taken up once, within three days. What you read is recorded; the patient can see it.",

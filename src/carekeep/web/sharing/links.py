@@ -85,7 +85,7 @@ async def create(passage: Passage) -> Response:
         guarded=order.passcode is not None,
     )
     looked = await look(passage, Action.LINK_MANAGE, decision, subject, plan, given.text("confirmation", 200, ""))
-    if looked.answer is not None:
+    if looked.questions:
         return looked.answer
     prepared = await _refusable(passage.services.sharing.links.prepare_create(order, passage.principal.account_id))
     link = prepared.value.link

@@ -34,10 +34,8 @@ class Look:
     note: str = ""
 
     @property
-    def answer(self) -> Response | None:
-        """The questions for a program; None when there are none."""
-        if not self.questions:
-            return None
+    def answer(self) -> Response:
+        """The questions for a program."""
         asked = [{"code": question.code, "text": question.text} for question in self.questions]
         return told({"questions": asked, "confirmation": self.confirmation}, ASK)
 

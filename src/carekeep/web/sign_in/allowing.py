@@ -151,7 +151,7 @@ async def _ask_patient(to: Visit, asked: _Asked) -> Response:
 
 async def _ask_permission(to: Visit, asked: _Asked) -> Response:
     request = asked.request
-    is_own = to.account.kind is Kind.PATIENT
+    is_own = to.account.kind is Kind.PATIENT and not to.account.is_related_person
     patient = "" if is_own else await _patient_in_words(to, asked)
     return to.pages.page(
         "permission.html",

@@ -9,9 +9,10 @@ from carekeep.identity.outside import Outsider, OutsideRefused
 from carekeep.storage import Prepared
 from carekeep.web.browser import drop_cookie, read_cookie, redirect, safe_path
 from carekeep.web.browser.cookies import cookie
+from carekeep.web.browser.sessions import as_session
 from carekeep.web.http import Response
 from carekeep.web.sign_in.signing_in import start_session
-from carekeep.web.sign_in.visits import HOME, Visit, as_session, nothing_here, session_cookie
+from carekeep.web.sign_in.visits import HOME, Visit, nothing_here, session_cookie
 
 _COOKIE = "federation"
 _SECONDS = 600

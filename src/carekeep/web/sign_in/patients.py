@@ -5,6 +5,7 @@ from typing import Any
 
 from carekeep.access import Action
 from carekeep.records import Forgotten, NotFound, Stored
+from carekeep.web.obligations import abide
 from carekeep.web.passage import Passage, together, what_of
 from carekeep.web.problems import problem
 
@@ -34,9 +35,10 @@ async def find_patients(passage: Passage, sought: str) -> list[PatientFound]:
         if stored is None or wanted not in _name(stored.resource).casefold():
             continue
         decision = await passage.judge(Action.READ, passage.target_of(stored))
-        if decision.permitted:
+        seen = abide(decision, stored)
+        if decision.permitted and wanted in _name(seen.resource).casefold():
             decisions.append(decision)
-            shown.append((stored, _found(stored)))
+            shown.append((stored, _found(seen)))
         if len(shown) == _MOST_SHOWN:
             break
     await passage.record(
@@ -58,7 +60,7 @@ async def name_of(passage: Passage, id_: str) -> str:
     decision = await passage.demand(Action.READ, passage.target_of(stored), what=(what_of(stored),))
     what, patients = (what_of(stored),), (stored.id,)
     await passage.record(Action.READ, "permitted", decision=decision, what=what, patients=patients)
-    return _name(stored.resource)
+    return _name(abide(decision, stored).resource)
 
 
 async def _read(passage: Passage, id_: str) -> Stored | None:

@@ -7,6 +7,7 @@ from carekeep.storage import Conflict, Prepared
 from carekeep.web.browser import drop_cookie, read_cookie, read_form, redirect, safe_path
 from carekeep.web.browser.cookies import Header
 from carekeep.web.browser.forms import as_json_again, read_json
+from carekeep.web.browser.sessions import as_session
 from carekeep.web.http import Response
 from carekeep.web.problems import problem
 from carekeep.web.sign_in.visits import (
@@ -18,7 +19,6 @@ from carekeep.web.sign_in.visits import (
     Elsewhere,
     Visit,
     as_json,
-    as_session,
     browser_cookie,
     ceremony_cookie,
     nothing_here,

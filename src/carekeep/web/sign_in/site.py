@@ -10,7 +10,7 @@ from carekeep.web.http import Receive, Response, Scope, Send, read_request, send
 from carekeep.web.passage import Passage
 from carekeep.web.problems import Problem, as_problem, log_unexpected, problem
 from carekeep.web.services import Services
-from carekeep.web.sign_in import allowing, changing, invited, outside, signing_in
+from carekeep.web.sign_in import allowing, changing, checking, invited, outside, signing_in
 from carekeep.web.sign_in.visits import HOME, Elsewhere, Visit, as_json, nothing_here, visit
 
 _TITLES = {
@@ -52,6 +52,7 @@ _PAGES: Mapping[str, Callable[[Visit, str, tuple[str, ...]], Awaitable[Response]
     "authorize": allowing.answer,
     "account": changing.answer,
     "invitation": invited.answer,
+    "ledger": checking.answer,
     "federation": outside.begin,
     "federation-callback": outside.finish,
 }

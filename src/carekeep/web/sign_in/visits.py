@@ -8,9 +8,10 @@ from urllib.parse import quote
 import orjson
 
 from carekeep.access import Action, Target, default_purpose
-from carekeep.identity import Account, BrowserSession, BrowserSessionRefused, Session, principal_of
+from carekeep.identity import Account, BrowserSession, BrowserSessionRefused, principal_of
 from carekeep.web.browser import Pages, StaticFiles, read_cookie, redirect, refuse_other_origins
 from carekeep.web.browser.cookies import Header, cookie
+from carekeep.web.browser.sessions import as_session
 from carekeep.web.http import Request, Response
 from carekeep.web.passage import Passage
 from carekeep.web.problems import Problem, problem
@@ -129,18 +130,6 @@ async def _session(services: Services, request: Request) -> BrowserSession | Non
 def nothing_here() -> Problem:
     """The answer for paths that lead nowhere."""
     return problem(404, "not-found", "There is nothing at this address.")
-
-
-def as_session(session: BrowserSession) -> Session:
-    """A browser's session as decisions and grants see it."""
-    return Session(
-        session=session.id,
-        assurance=session.assurance,
-        authenticated_ms=session.authenticated_ms,
-        expires_ms=session.end_ms,
-        methods=session.methods,
-        device=session.device,
-    )
 
 
 def sign_in_path(next_: str, *, again: bool = False) -> str:

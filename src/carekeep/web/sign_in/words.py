@@ -33,6 +33,7 @@ _NOTICES: Mapping[str, str] = MappingProxyType(
         "device.lost": "A device was reported lost: {device}.",
         "device.retired": "A device went out of use: {device}.",
         "device.changed": "A device was changed by an administrator: {device} is {state} now.",
+        "emergency.opened": "{by} opened your records in an emergency. This is being reviewed.",
         "recovery.opened": "A recovery of your account was opened by an administrator: {by}.",
         "recovery.approved": "The recovery of your account was approved by a second administrator: {by}.",
         "recovery.rejected": "The recovery of your account was rejected: by {by}.",

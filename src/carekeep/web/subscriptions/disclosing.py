@@ -11,8 +11,10 @@ from carekeep.encryption import KeyDestroyed
 from carekeep.identity import Principal
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.storage import Prepared
+from carekeep.web.obligations import abide
 from carekeep.web.outliving import principal_now
 from carekeep.web.passage import target_of, together, what_of
+from carekeep.web.recipients import recipient_of
 from carekeep.web.services import Services
 from carekeep.web.subscriptions.notifications import Event, NoticeType, Standing, notification
 from carekeep.web.subscriptions.orders import Content, Order
@@ -63,7 +65,7 @@ class Discloser:
         It may hold fewer events than were given, never none of them. Raises StorageError, and Conflict.
         """
         told = await self._told(of, principal, events)
-        headers = await self._record(of, principal, told) if told else ()
+        headers = await self._record(of, order, principal, told) if told else ()
         body = notification(
             kind,
             Standing(of.reference, order.topic.url, of.status, of.events, of.error),
@@ -99,10 +101,13 @@ class Discloser:
             return _Told(hidden, None)
         decision = await self.decide(of, principal, focus)
         if decision.permitted and focus is not current:
+            focus = abide(decision, focus)
             decision = await self.decide(of, principal, current)
-        return _Told(replace(hidden, focus=focus) if decision.permitted else hidden, decision)
+        return _Told(replace(hidden, focus=abide(decision, focus)) if decision.permitted else hidden, decision)
 
-    async def _record(self, of: Subscribed, principal: Principal, told: Sequence[_Told]) -> tuple[tuple[str, str], ...]:
+    async def _record(
+        self, of: Subscribed, order: Order, principal: Principal, told: Sequence[_Told]
+    ) -> tuple[tuple[str, str], ...]:
         """The entry of what is told, and one of what is withheld."""
         request_id = self._random(8).hex()
         shown = [each for each in told if each.event.focus is not None]
@@ -118,6 +123,7 @@ class Discloser:
                 decision=together([each.decision for each in shown if each.decision is not None]),
                 focuses=focuses,
                 query=numbers,
+                recipient=_recipient(order, principal, focuses),
             )
         )
         if denied:
@@ -136,6 +142,7 @@ class Discloser:
         decision: Decision | None,
         focuses: Sequence[Stored],
         query: str,
+        recipient: str | None = None,
     ) -> Entry:
         return Entry(
             action=NOTIFY,
@@ -149,10 +156,18 @@ class Discloser:
             reason=decision.reason if decision else "nothing of the records is told",
             request_id=request_id,
             at_ms=self._services.clock(),
+            recipient=recipient,
         )
 
     def _uuid(self) -> str:
         return str(uuid.UUID(bytes=self._random(16), version=4))
+
+
+def _recipient(order: Order, principal: Principal, focuses: Sequence[Stored]) -> str | None:
+    """Who outside is told: the host of a rest-hook, whoever runs it; else it follows from who subscribed."""
+    if focuses and order.endpoint is not None:
+        return f"the server {order.endpoint.authority}"
+    return recipient_of(principal, "permitted", tuple(map(what_of, focuses)))
 
 
 async def change_status(

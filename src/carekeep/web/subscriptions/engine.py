@@ -17,6 +17,7 @@ from carekeep.encryption import Tampered
 from carekeep.identity import Principal
 from carekeep.records import Forgotten, NotFound, Stored
 from carekeep.storage import Conflict, Lease, StorageError
+from carekeep.web.obligations import may_match
 from carekeep.web.problems import Problem
 from carekeep.web.services import Services
 from carekeep.web.subscriptions.disclosing import Discloser, Notice, change_status
@@ -170,7 +171,10 @@ class NotificationEngine:
                 except (NotFound, Forgotten):
                     return
             principal = await self._discloser.subscriber(of) if order.wants(content.resource) else None
-            if principal is None or not (await self._discloser.decide(of, principal, stored)).permitted:
+            if principal is None:
+                continue
+            decision = await self._discloser.decide(of, principal, stored)
+            if not decision.permitted or not all(may_match(decision, each) for each in order.filters):
                 continue
             events = found.setdefault(of.rid, [])
             number = of.events + len(events) + 1

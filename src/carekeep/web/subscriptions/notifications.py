@@ -7,6 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from carekeep.fhir import format_instant
+from carekeep.fhir.documents import high_water_mark
 from carekeep.records import Stored
 from carekeep.web.subscriptions.orders import PROFILE, Content
 
@@ -55,7 +56,7 @@ def notification(
     bundle = {
         "resourceType": "Bundle",
         "id": uuids[0],
-        "meta": {"profile": [f"{PROFILE}backport-subscription-notification-r4"]},
+        "meta": {"profile": [f"{PROFILE}backport-subscription-notification-r4"], **_mark(events, content)},
         "type": "history",
         "timestamp": format_instant(now_ms),
         "entry": [first, *_entries(events, content, fhir_url)],
@@ -91,6 +92,13 @@ def _event(event: Event, content: Content, fhir_url: str) -> Json:
     if content != "empty" and event.focus is not None:
         part.append({"name": "focus", "valueReference": {"reference": f"{fhir_url}/{event.focus.reference}"}})
     return {"name": "notification-event", "part": part}
+
+
+def _mark(events: Sequence[Event], content: Content) -> Json:
+    """The high-water mark of the resources that are in the notification."""
+    told = [event.focus for event in events if event.focus is not None] if content == "full-resource" else []
+    labels = high_water_mark(stored.resource for stored in told if stored.labels and not stored.deleted)
+    return {"security": labels} if labels else {}
 
 
 def _entries(events: Sequence[Event], content: Content, fhir_url: str) -> list[Json]:

@@ -205,7 +205,9 @@ export async function checkProof(text, keyText, witnessTexts = []) {
       refuse("The entry is not what was signed at this place: the entry or the list was changed.");
     }
     held(`The entry is number ${proof.index + 1} of that list, unchanged.`);
-    Object.assign(facts, { size, index: proof.index, ...head(proof.leaf) });
+    facts.size = size;
+    facts.index = proof.index;
+    ({ entry: facts.entry, recorded: facts.recorded } = head(proof.leaf));
     facts.witnesses = witnesses.filter((each) => signers.has(each)).map((each) => each.name);
     const silent = witnesses.find((each) => !signers.has(each));
     if (silent) {

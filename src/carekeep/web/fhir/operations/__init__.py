@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from carekeep.web.fhir.operations.accounting_of_disclosures import accounting_of_disclosures
+from carekeep.web.fhir.operations.book import book, cancel_appointment
 from carekeep.web.fhir.operations.break_glass import break_glass
 from carekeep.web.fhir.operations.bulk_export import export_group, export_patients, export_system
 from carekeep.web.fhir.operations.bulk_import import import_records
@@ -60,6 +61,7 @@ _WS_BINDING = "get-ws-binding-token"
 _ACCOUNTING = "accounting-of-disclosures"
 _ANY: frozenset[str] = frozenset()
 _PATIENT = frozenset({"Patient"})
+_APPOINTMENT = frozenset({"Appointment"})
 _VALUE_SET = frozenset({"ValueSet"})
 _CODE_SYSTEM = frozenset({"CodeSystem"})
 _SUBSCRIPTION = frozenset({"Subscription"})
@@ -70,6 +72,8 @@ _BOTH = ("GET", "POST")
 OPERATIONS: tuple[Operation, ...] = (
     Operation("break-glass", "instance", _POST, _PATIENT, f"{_OWN}/break-glass", break_glass),
     Operation("find-in-emergency", "type", _POST, _PATIENT, f"{_OWN}/find-in-emergency", find_in_emergency),
+    Operation("book", "type", _POST, _APPOINTMENT, f"{_OWN}/book", book),
+    Operation("cancel", "instance", _POST, _APPOINTMENT, f"{_OWN}/cancel", cancel_appointment),
     Operation("who-looked", "instance", _BOTH, _PATIENT, f"{_OWN}/who-looked", who_looked),
     Operation(_ACCOUNTING, "instance", _BOTH, _PATIENT, f"{_OWN}/{_ACCOUNTING}", accounting_of_disclosures),
     Operation("export", "system", _BOTH, _ANY, f"{_BULK}/export", export_system),

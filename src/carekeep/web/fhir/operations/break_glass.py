@@ -1,6 +1,8 @@
 """``Patient/[id]/$break-glass``: the emergency way in, for a clinician who is known and says why."""
 
-from carekeep.access import Action, BreakGlassRefused, Purpose, Target
+from collections.abc import Iterable
+
+from carekeep.access import Action, BreakGlassRefused, Grant, Purpose, Target
 from carekeep.access.break_glass import DEFAULT_LIFETIME_MS, MINUTE_MS, TOPIC
 from carekeep.fhir import dump_json, format_instant
 from carekeep.web.fhir.arguments import Arguments, body_arguments
@@ -12,7 +14,7 @@ from carekeep.web.problems import problem
 _MAX_BODY = 16 * 1024
 
 
-async def break_glass(passage: Passage, type_: str, patient_id: str) -> Response:
+async def break_glass(passage: Passage, _: str, patient_id: str) -> Response:
     """Open emergency access to one patient. The body is a Parameters with ``reason`` (valueString).
 
     ``minutes`` is how long (60 unless it is said, at most 240), ``type`` (repeated) the resource types that it is for;
@@ -24,14 +26,25 @@ async def break_glass(passage: Passage, type_: str, patient_id: str) -> Response
     arguments = await emergency_arguments(passage, "reason", "minutes", "type")
     reason = written(arguments)
     minutes = arguments.whole("minutes")
-    decision = await passage.demand(Action.BREAK_GLASS, Target(type_, (patient_id,), ()))
+    lifetime_ms = DEFAULT_LIFETIME_MS if minutes is None else minutes * MINUTE_MS
+    grant = await open_access(passage, patient_id, reason, lifetime_ms, arguments.texts("type"))
+    answer = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "expires", "valueInstant": format_instant(grant.expires_ms)},
+            *({"name": "type", "valueCode": each} for each in sorted(grant.types)),
+            {"name": "notice", "valueString": "This access is recorded, with your reason, and will be reviewed."},
+        ],
+    }
+    return Response(200, dump_json(answer))
+
+
+async def open_access(passage: Passage, patient_id: str, reason: str, lifetime_ms: int, types: Iterable[str]) -> Grant:
+    """The grant, once its entry and the question that it leaves open are durable. Raises 403 and 422."""
+    decision = await passage.demand(Action.BREAK_GLASS, Target("Patient", (patient_id,), ()))
     try:
         opened = await passage.services.break_glass.prepare_open(
-            passage.principal,
-            patient_id,
-            reason,
-            DEFAULT_LIFETIME_MS if minutes is None else minutes * MINUTE_MS,
-            arguments.texts("type"),
+            passage.principal, patient_id, reason, lifetime_ms, types
         )
     except BreakGlassRefused as refused:
         raise problem(422, "business-rule", str(refused), "Parameters.parameter") from None
@@ -47,15 +60,7 @@ async def break_glass(passage: Passage, type_: str, patient_id: str) -> Response
         query=f"grant {opened.value.id}, review {review.value.id.hex()}",
     )
     passage.services.generations.changed(TOPIC)
-    answer = {
-        "resourceType": "Parameters",
-        "parameter": [
-            {"name": "expires", "valueInstant": format_instant(opened.value.expires_ms)},
-            *({"name": "type", "valueCode": each} for each in sorted(opened.value.types)),
-            {"name": "notice", "valueString": "This access is recorded, with your reason, and will be reviewed."},
-        ],
-    }
-    return Response(200, dump_json(answer))
+    return opened.value
 
 
 async def emergency_arguments(passage: Passage, *names: str) -> Arguments:

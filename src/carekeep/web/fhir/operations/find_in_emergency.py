@@ -4,6 +4,7 @@ Break-glass begins with a patient's id. This finds it, by name and birth date or
 than tells one person from another. Everybody who is found is in the ledger entry, and a reviewer is asked.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -38,12 +39,22 @@ async def find_in_emergency(passage: Passage, type_: str, _: str) -> Response:
     passage.purpose = Purpose.ETREAT
     arguments = await emergency_arguments(passage, "reason", "name", "birthdate", "identifier")
     decision = await passage.demand(Action.FIND_IN_EMERGENCY, Target(type_))
+    given = [pair for pair in arguments.given if pair[0] != "reason"]
+    shown = await look(passage, decision, written(arguments), given)
+    return Response(200, _searchset(passage.services.fhir_url, shown))
+
+
+async def look(passage: Passage, decision: Decision, reason: str, given: Sequence[tuple[str, Any]]) -> list[Stored]:
+    """The patients who fit, at most ten, once the entry and the question to a reviewer are durable.
+
+    ``given`` are ``name``, ``birthdate`` and ``identifier`` as they were sent. Raises 400, 422 and 429.
+    """
     try:
-        reason = written_reason(written(arguments))
+        reason = written_reason(reason)
     except BreakGlassRefused as refused:
         raise problem(422, "business-rule", str(refused), "Parameters.parameter") from None
-    query = _query(arguments)
-    asked = called(f"{type_}/$find-in-emergency", [pair for pair in arguments.given if pair[0] != "reason"])
+    query = _query(Arguments(tuple(given)))
+    asked = called("Patient/$find-in-emergency", given)
     used = await _use(passage, asked)
     found = await _matches(passage, query)
     shown = found if len(found) <= MOST_MATCHES else []
@@ -51,7 +62,7 @@ async def find_in_emergency(passage: Passage, type_: str, _: str) -> Response:
     if len(found) > MOST_MATCHES:
         text = f"More than {MOST_MATCHES} patients fit. Add a given name, or take an identifier."
         raise problem(422, "too-costly", text, "Parameters.parameter")
-    return Response(200, _searchset(passage.services.fhir_url, shown))
+    return shown
 
 
 def _query(arguments: Arguments) -> Query:

@@ -28,7 +28,7 @@ async def summary(passage: Passage, type_: str, id_: str) -> Response:
     arguments = await read_arguments(passage, "profile", "sensitive")
     _check_profile(arguments)
     query = called(f"{type_}/{id_}/$summary", arguments.given)
-    return await _summarise(passage, id_, query, _wanted(arguments))
+    return Response(200, await summary_of(passage, id_, query, _wanted(arguments)))
 
 
 async def summary_by_identifier(passage: Passage, type_: str, _: str) -> Response:
@@ -46,7 +46,7 @@ async def summary_by_identifier(passage: Passage, type_: str, _: str) -> Respons
         if found:
             raise problem(412, "multiple-matches", "More than one patient has the identifier.", "identifier")
         raise problem(404, "not-found", "No patient whom you may see has the identifier.", "identifier")
-    return await _summarise(passage, found[0].id, query, _wanted(arguments))
+    return Response(200, await summary_of(passage, found[0].id, query, _wanted(arguments)))
 
 
 def _check_profile(arguments: Arguments) -> None:
@@ -75,7 +75,11 @@ def _wanted(arguments: Arguments) -> frozenset[str] | None:
     return None if text is None else frozenset(text.split(",")) - {"none"}
 
 
-async def _summarise(passage: Passage, id_: str, query: str, wanted: frozenset[str] | None) -> Response:
+async def summary_of(passage: Passage, id_: str, query: str, wanted: frozenset[str] | None) -> bytes:
+    """The document Bundle of a patient as JSON, decided and recorded under ``query``.
+
+    ``wanted``: the categories of sensitive records that may go along; None: all that the person may see.
+    """
     disclosure = Disclosure(passage)
     patient = await disclosure.subject("Patient", id_)
     readable: dict[str, Stored] = {}
@@ -109,7 +113,7 @@ async def _summarise(passage: Passage, id_: str, query: str, wanted: frozenset[s
         identifier=uuid.uuid4(),
         timestamp=format_instant(passage.services.clock()),
     )
-    return Response(200, dump_json(document))
+    return dump_json(document)
 
 
 def _remark(resources: Iterable[Json], held_back: str) -> Remark | None:

@@ -4,17 +4,17 @@ import datetime
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from carekeep.cli.handshakes import Handshake, NoHandshake, shake_hands
-from carekeep.cli.verdict import Diagnosis
 from carekeep.encryption.certificates import is_named
-from carekeep.settings import Settings
+from carekeep.web.health.handshakes import Handshake, NoHandshake, shake_hands
+from carekeep.web.health.installed import Installed
+from carekeep.web.health.verdict import Diagnosis
 
 _EXPIRES_SOON = datetime.timedelta(days=30)
 _LONGEST_CONTACT = datetime.timedelta(days=366)
 _HTTPS = 443
 
 
-def names(settings: Settings) -> Iterator[Diagnosis]:
+def names(settings: Installed) -> Iterator[Diagnosis]:
     """Whether the certificate is for every host that is answered for. A front has one of its own."""
     if _front_is_expected(settings):
         return
@@ -29,7 +29,7 @@ def names(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("problem", f"The certificate is not for {host}.", why, fix)
 
 
-def listener(settings: Settings) -> Iterator[Diagnosis]:
+def listener(settings: Installed) -> Iterator[Diagnosis]:
     """What is really negotiated, by connecting."""
     try:
         version = shake_hands((settings.bind, settings.port), urlsplit(settings.base_url).hostname or "").version
@@ -42,7 +42,7 @@ def listener(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("ok", f"The server negotiates {version}.")
 
 
-def key_exchange(settings: Settings) -> Iterator[Diagnosis]:
+def key_exchange(settings: Installed) -> Iterator[Diagnosis]:
     """How the keys are agreed on where clients connect: the group of a handshake that was done, not of a setting."""
     url = urlsplit(settings.base_url)
     host, port = url.hostname or "", url.port or _HTTPS
@@ -71,12 +71,12 @@ def _judged(found: Handshake, url: str) -> Diagnosis:
     )
 
 
-def _front_is_expected(settings: Settings) -> bool:
+def _front_is_expected(settings: Installed) -> bool:
     """Whether clients connect somewhere else than to the server itself."""
     return (urlsplit(settings.base_url).port or _HTTPS) != settings.port
 
 
-def front(settings: Settings) -> Iterator[Diagnosis]:
+def front(settings: Installed) -> Iterator[Diagnosis]:
     """Whether a front can prove that it is one."""
     if _front_is_expected(settings) and not settings.front_secret_file.exists():
         yield Diagnosis(
@@ -87,7 +87,7 @@ def front(settings: Settings) -> Iterator[Diagnosis]:
         )
 
 
-def contact(settings: Settings) -> Iterator[Diagnosis]:
+def contact(settings: Installed) -> Iterator[Diagnosis]:
     """Whether those who find a weakness can tell somebody (RFC 9116)."""
     if not settings.security_contact:
         why, fix = "Who finds a weakness does not know whom to tell.", "Set security_contact and security_expires."
