@@ -83,7 +83,7 @@ def test_scripts_come_from_files_of_ours() -> None:
             continue
         if "defer" not in attributes:  # what is from others stands as they made it
             assert attributes["type"] == "module"  # with a scope of its own, and strict
-        assert re.fullmatch(r"\{\{ static\('[a-z-]+\.js'\) \}\}", attributes["src"])
+        assert re.fullmatch(r"\{\{ static\('[a-z_-]+\.js'\) \}\}", attributes["src"])
     for name, tag, attributes in elements():
         handlers = [each for each in attributes if each.startswith("on") or each == "style"]
         assert not handlers, (name, tag)
@@ -132,10 +132,10 @@ def test_pages_load_nothing_from_elsewhere() -> None:
     for name, tag, attributes in elements():
         assert tag not in {"object", "embed", "applet", "iframe", "frame", "base", "portal"}, name
         for key in ("src", "href", "action", "formaction", "data-options", "poster", "srcset", "ping"):
-            assert re.fullmatch(r"/(?!/).*|data:,|#.*|\{\{.*", attributes.get(key, "/")), (name, tag, key)
+            assert re.fullmatch(r"/(?!/).*|\?.*|data:,|#.*|\{\{.*", attributes.get(key, "/")), (name, tag, key)
     for text in (*SCRIPTS.values(), *STYLES.values()):
         assert not re.search(
-            r"https?:|url\(\s*[\"']?(?!data:)[a-z/]|@import|\bimport\b.*[\"']/?/", COMMENT.sub("", text)
+            r"https?:|(?<!\w)url\(\s*[\"']?(?!data:)[a-z/]|@import|\bimport\b.*[\"']/?/", COMMENT.sub("", text)
         )
 
 

@@ -16,7 +16,7 @@ class Manner(Enum):
     """What it does with a connection."""
 
     TAKE = auto()
-    CLOSE_MID_FRAME = auto()  # reads a little, and breaks off
+    CLOSE_MID_FRAME = auto()  # breaks off before it has all
     SAY_GOODBYE_FIRST = auto()  # ends TLS in order before it has read anything
     VANISH = auto()  # takes everything, and is killed before it has said so
     NEVER_READ = auto()
@@ -43,7 +43,10 @@ class SyslogReceiver:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection in a task that this receiver keeps, so that nobody waits for what was collected."""
-        if self.manners[:1] == [Manner.VANISH]:  # or asyncio would answer close_notify before it is killed
+        if self.manners[:1] in (
+            [Manner.VANISH],
+            [Manner.CLOSE_MID_FRAME],
+        ):  # or asyncio would answer close_notify before it is killed
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport of streams can
         task = asyncio.create_task(self._serve(reader, writer))
         self._open[task] = writer
@@ -75,7 +78,6 @@ class SyslogReceiver:
             case Manner.READ_SLOWLY:
                 await self._take(reader, 97)
             case Manner.CLOSE_MID_FRAME:
-                await reader.read(10)
                 writer.transport.abort()
             case Manner.VANISH:
                 for _ in range(20):  # turns of the loop, in which the sender says all that it has to say

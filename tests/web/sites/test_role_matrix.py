@@ -32,19 +32,23 @@ portal    results        patient
 portal    record         patient
 portal    who-looked     patient
 portal    consents       patient
+portal    people         patient
 portal    appointments   patient
 portal    messages       patient
 portal    share          patient
 portal    take-away      patient
+portal    correct        patient
 portal    guest          anybody
 console   (first)        administrator auditor
 console   patients       clinician
 console   find           clinician
-console   reviews        clinician
+console   reviews        clinician auditor
+console   events         auditor
 console   patient        clinician
 console   break-glass    clinician
 console   emergency      clinician
 console   messages       clinician
+console   amendments     clinician
 """
 
 

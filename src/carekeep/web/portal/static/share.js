@@ -33,7 +33,10 @@ async function encrypted(content, key) {
 function wish() {
   const chosen = new FormData(form);
   const facts = { label: chosen.get("label"), flag: "", exp: Math.floor(Date.now() / 1000) + 86400 * Number(chosen.get("days")) };
-  if (chosen.get("passcode")) Object.assign(facts, { flag: "P", passcode: chosen.get("passcode") });
+  if (chosen.get("passcode")) {
+    facts.flag = "P";
+    facts.passcode = chosen.get("passcode");
+  }
   if (Number(chosen.get("uses"))) facts.uses = Number(chosen.get("uses"));
   return { facts, sensitive: chosen.getAll("sensitive").join(",") || "none" };
 }
@@ -65,7 +68,11 @@ async function make() {
 
 function confirmed(questions) {
   const list = asking.querySelector("ul");
-  list.replaceChildren(...questions.map((each) => Object.assign(document.createElement("li"), { textContent: each.text })));
+  list.replaceChildren(...questions.map((each) => {
+    const item = document.createElement("li");
+    item.textContent = each.text;
+    return item;
+  }));
   asking.showModal();
   return new Promise((resolve) => {
     asking.addEventListener("close", () => resolve(asking.returnValue === "yes"), { once: true });
