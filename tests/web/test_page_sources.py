@@ -74,6 +74,12 @@ def test_templates_escape_everything(name: str) -> None:
     assert "environment" not in text.lower()
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_only_literals_count_as_safe(name: str) -> None:
+    """What jinja2's gettext gives is not escaped; names and reasons go through the filter ``speak``."""
+    assert not re.findall(r"(?<!\w)(?:n?gettext|_)\((?![\"'])", TEMPLATES[name])
+
+
 def test_scripts_come_from_files_of_ours() -> None:
     scripts = [attributes for _, tag, attributes in elements() if tag == "script"]
     assert scripts

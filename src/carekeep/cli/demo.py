@@ -177,6 +177,7 @@ def _state(
     return {
         "base_url": settings.base_url,
         "auth_url": settings.sign_in_url,
+        "sites": {site.name: site.origin for site in settings.own_sites},
         "fhir_url": settings.fhir_url,
         "ca_certificate": str(settings.certificate.parent / "ca.pem"),
         "ledger_key": str(system.sequencer.key),
@@ -198,6 +199,7 @@ def _welcome(told: dict[str, Any]) -> None:
     put(f"\nSign in: {told['auth_url']}/account (the browser must trust the authority above, or be told to go on)")
     put(f"  The code of the moment: {command} demo --folder {told['home']} --code physician")
     put("  Add a passkey there; from then on it is all that you need.")
+    put(f"Patients: {told['sites']['portal']}/   Those who work here: {told['sites']['console']}/")
     put("\nFor an app (docs/smart.md), a token by SMART Backend Services, and a request with it:\n")
     put(f"{_by_token(told, command)}\n")
     put(f"Ready tokens for everybody, to try roles quickly, are in {told['home']}/{_TOKENS_FILE}. With two of them:\n")

@@ -72,7 +72,11 @@ def _environment(language: str, rooms: tuple[str, ...], static: StaticFiles) -> 
     texts = translations(language, rooms)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {"static": static.url, "language": language, "languages": LANGUAGES}
-    environment.filters |= Formats(language).filters()
+    # Of jinja2's own gettext what is translated counts as safe: only literals may be given to it.
+    environment.filters |= {
+        "speak": lambda text: texts.gettext(str(text)) if text else "",
+        **Formats(language).filters(),
+    }
     return environment
 
 
