@@ -5,7 +5,6 @@ Policies on trial are asked too, and change nothing: what they would have answer
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -86,12 +85,6 @@ class Decider:
     def use(self, rules: Rules, trial: Rules | None = None) -> None:
         """Put policies in force that were read by ``read``, and others on trial; forget every decision."""
         self._in_force = _InForce(rules, _evaluator(rules, trial), _remembering(rules, trial))
-
-    def beside(self, rules: Rules) -> "Decider":
-        """Another decider, as if policies that were read by ``read`` were in force."""
-        other = copy(self)
-        other.use(rules)
-        return other
 
     def decide(self, request: AccessRequest) -> Decision:
         """Answer one request; the answer is remembered for all that policies cannot tell from it."""

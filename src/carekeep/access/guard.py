@@ -11,7 +11,6 @@ denied what is their own.
 """
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 
@@ -58,12 +57,6 @@ class Guard:
         self._zone_of = lru_cache(_ADDRESSES)((zones or Zones()).of)
         self._risk = risk or NoRisk()
         self._consents = consents
-
-    def by(self, decider: Decider) -> "Guard":
-        """A guard that asks the same of another decider, as if its policies were in force."""
-        other = copy(self)
-        other._decider = decider  # noqa: SLF001 - its own class
-        return other
 
     def risk_of(self, principal: Principal, address: str | None) -> int:
         """The risk of a request at this moment, 0 to 100."""

@@ -1,7 +1,9 @@
 """Getting one small document: an HTTP/1.1 GET over TLS, and nothing else."""
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -25,9 +27,16 @@ async def get(
     endpoint: Endpoint, accept: str, *, hosts: AllowedHosts, trust: ssl.SSLContext, timeout_s: float, largest: int
 ) -> Document:
     """The document at an endpoint: the body of a 200, of at most ``largest`` bytes. Raises NotGot."""
+    async with in_time(timeout_s):
+        return await _exchange(endpoint, accept, hosts, trust, largest)
+
+
+@contextlib.asynccontextmanager
+async def in_time(timeout_s: float) -> AsyncIterator[None]:
+    """One exchange, with everything that can go wrong in it as NotGot."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await _exchange(endpoint, accept, hosts, trust, largest)
+            yield
     except TimeoutError:
         raise NotGot(f"no answer within {timeout_s:g} seconds") from None
     except (AddressRefused, NotHttp) as error:

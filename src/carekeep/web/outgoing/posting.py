@@ -1,12 +1,11 @@
 """Posting one small document and reading the answer, whatever its status: HTTP/1.0 over TLS, and nothing else."""
 
-import asyncio
 import ssl
 from dataclasses import dataclass
 
 from carekeep.web.outgoing.addresses import AllowedHosts, Endpoint
-from carekeep.web.outgoing.connecting import AddressRefused, NotHttp, connect, read_head
-from carekeep.web.outgoing.getting import NotGot, read_body
+from carekeep.web.outgoing.connecting import connect, read_head
+from carekeep.web.outgoing.getting import NotGot, in_time, read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +21,8 @@ async def post(
     endpoint: Endpoint, body: bytes, *, hosts: AllowedHosts, trust: ssl.SSLContext, timeout_s: float, largest: int
 ) -> Reply:
     """POST plain text; the answer, with a body of at most ``largest`` bytes. Raises NotGot."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _exchange(endpoint, body, hosts, trust, largest)
-    except TimeoutError:
-        raise NotGot(f"no answer within {timeout_s:g} seconds") from None
-    except (AddressRefused, NotHttp) as error:
-        raise NotGot(str(error)) from None
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise NotGot(f"the connection failed ({type(error).__name__})") from None
+    async with in_time(timeout_s):
+        return await _exchange(endpoint, body, hosts, trust, largest)
 
 
 async def _exchange(endpoint: Endpoint, body: bytes, hosts: AllowedHosts, trust: ssl.SSLContext, largest: int) -> Reply:

@@ -10,7 +10,7 @@ from carekeep.fhir.documents.words import human_name
 from carekeep.identity import Account, BrowserSession, BrowserSessionRefused, Kind, principal_of
 from carekeep.identity.apps.own import OwnSite
 from carekeep.records import Forgotten, NotFound
-from carekeep.web.browser import Pages, read_cookie, redirect, refuse_other_origins
+from carekeep.web.browser import Pages, read_cookie, refuse_other_origins
 from carekeep.web.browser.languages import language_of
 from carekeep.web.browser.sessions import as_session
 from carekeep.web.http import Request, Response
@@ -161,8 +161,3 @@ async def _session(site: OwnSite, services: Services, request: Request) -> Brows
 def nothing_here() -> Problem:
     """The answer for paths that lead nowhere."""
     return problem(404, "not-found", "There is nothing at this address.")
-
-
-def to_home() -> Response:
-    """Back to the first page."""
-    return redirect(HOME)
