@@ -36,6 +36,7 @@ from tests.web.clinic import Clinic, on_sqlite
 CADDY = Path(sys.executable).with_name("caddy")
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 API, SIGN_IN = "records.example.org", "auth.records.example.org"
+SITES = (SIGN_IN, "portal.records.example.org", "console.records.example.org")
 SECRET = "the-secret-of-the-front"  # noqa: S105 - of a server that lives for a test
 FORGED = {
     "Forwarded": "for=203.0.113.9",
@@ -97,7 +98,7 @@ async def place(clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("carekeep.web.front._sign_in_parts", lambda _services: {"echo": echo})
     settings = Settings(tmp_path / "server", port=free_port())
     made = Place(settings.home, settings.port, free_port())
-    names = (API, SIGN_IN, "127.0.0.1")  # the address too, so that a handshake without a name finds a certificate
+    names = (API, *SITES, "127.0.0.1")  # the address too, so that a handshake without a name finds a certificate
     make_local_authority(settings.certificate.parent, names, datetime.datetime.now(datetime.UTC))
     settings.front_secret_file.write_text(f"{SECRET}\n")
     application = WebApplication(replace(clinic.system.services, front_secret=Secret(SECRET)))
@@ -169,7 +170,7 @@ def own_certificate(folder: Path) -> tuple[Path, str]:
     return path, certificate.fingerprint(hashes.SHA256()).hex()
 
 
-@pytest.mark.parametrize("name", [API, SIGN_IN])
+@pytest.mark.parametrize("name", [API, *SITES])
 async def test_the_front_agrees_on_post_quantum_keys_and_the_server_cannot_yet(place: Place, name: str) -> None:
     front = await place.agreed(place.front, name)
     assert (front.version, front.group, front.is_post_quantum) == ("TLSv1.3", "X25519MLKEM768", True)
@@ -185,7 +186,7 @@ async def test_doctor_says_what_it_found_there(place: Place) -> None:
         assert found.what.startswith(f"{said} negotiated at {url}")
 
 
-@pytest.mark.parametrize("name", [API, SIGN_IN, "other.example.org", None])
+@pytest.mark.parametrize("name", [API, *SITES, "other.example.org", None])
 async def test_nothing_older_than_tls_1_3_whatever_host_is_named(place: Place, name: str | None) -> None:
     """Caddy does handshakes for other names, or none, by its own terms unless it is told otherwise."""
     context = ssl.create_default_context()
